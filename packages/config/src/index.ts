@@ -1,0 +1,14 @@
+export { ConfigError, type ConfigFault, Env, type EnvironmentVariables, Secret, type TextRule } from './env.ts';
+export { type Keyspace, keyspace } from './keyspace.ts';
+export {
+  type ClusterConfig,
+  describeRedis,
+  type HostPort,
+  MAX_REDIS_DATABASE,
+  type RedisConfig,
+  redisIdentity,
+  type SentinelConfig,
+  type StandaloneConfig,
+  type TlsConfig,
+} from './redis-config.ts';
+export { namesRedis, ROLES, type Role, type RolesConfig, readRoles, STORE_DRIVERS, type StoreDriver } from './roles.ts';

@@ -1,0 +1,15 @@
+export type { ChainableCommander, Redis } from 'ioredis';
+export { Cluster } from 'ioredis';
+export {
+  type ConnectOptions,
+  close,
+  connect,
+  type Profile,
+  REQUEST_COMMAND_TIMEOUT_MS,
+  type RedisClient,
+  untilReady,
+} from './connect.ts';
+export { REDIS_FAULT_KINDS, type RedisFault, type RedisFaultKind, redisFault } from './fault.ts';
+export { type Health, health } from './health.ts';
+export { mastersOf, scanKeys, scanPage, unlinkByPrefix, unlinkKeys } from './scan.ts';
+export { defineScript, type Script, type ScriptInput, type ScriptValue } from './script.ts';
