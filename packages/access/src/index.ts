@@ -1,1 +1,16 @@
-export {};
+export { FIRST_KEY_MIN_CHARACTERS } from './api-key.ts';
+export { Grants } from './grants.ts';
+export { DEFAULT_ROTATION_OVERLAP_MS, type KeyPrincipal, KeyRing, type KeyRingOptions } from './key-ring.ts';
+export type { MintedKey } from './key-store.ts';
+export {
+  ACCESS_ERROR_CODES,
+  type AccessErrorCode,
+  type Area,
+  type KeyRecord,
+  keyRecordSchema,
+  type NewKey,
+  newKeySchema,
+  SCOPE_VERBS,
+  scopeSchema,
+  type Verb,
+} from './schemas.ts';

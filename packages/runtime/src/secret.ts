@@ -16,18 +16,25 @@ const DERIVED_BYTES = 32;
  * and signatures made with it worthless, so an installation of several machines gives `value` to all of them.
  * Throws `TypeError` when `value` is too short, `Error` when the file cannot be made or holds no secret.
  */
-export async function loadMasterSecret(options: { value?: string | undefined; directory: string }): Promise<Buffer> {
+export async function loadMasterSecret(options: {
+  value?: string | undefined;
+  directory: string;
+}): Promise<Buffer> {
   const { value, directory } = options;
   if (value !== undefined) {
     if (value.length < MASTER_SECRET_MIN_CHARACTERS) {
-      throw new TypeError(`the master secret has ${value.length} characters, wanted at least ${MASTER_SECRET_MIN_CHARACTERS}`);
+      throw new TypeError(
+        `the master secret has ${value.length} characters, wanted at least ${MASTER_SECRET_MIN_CHARACTERS}`,
+      );
     }
     return Buffer.from(value, 'utf8');
   }
   const path = join(directory, FILE_NAME);
   const text = (await readIfThere(path)) ?? (await createSecret(directory, path));
   if (text.length < MASTER_SECRET_MIN_CHARACTERS) {
-    throw new Error(`${path} holds ${text.length} characters, which is no master secret; restore it, or remove it to begin anew`);
+    throw new Error(
+      `${path} holds ${text.length} characters, which is no master secret; restore it, or remove it to begin anew`,
+    );
   }
   return Buffer.from(text, 'utf8');
 }

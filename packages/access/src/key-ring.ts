@@ -1,0 +1,333 @@
+/**
+ * This file owns who may enter: every API key in memory, kept level with Redis, and the decision on a presented one.
+ *
+ * A change reaches the process that made it at once and every other within `POLL_INTERVAL_MS` and a round trip. While
+ * Redis is away the keys known so far go on opening; before the first load `isLoaded` is false and nobody can be told
+ * that a key is wrong.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import type { Keyspace, Secret } from '@sluice/config';
+import type { RedisClient } from '@sluice/redis';
+import { type Clock, DomainError, type Log, type Service, systemClock } from '@sluice/runtime';
+import {
+  FIRST_KEY_MIN_CHARACTERS,
+  foreignKeyId,
+  isForeignKey,
+  keyDigest,
+  mintApiKey,
+  ownKeyId,
+} from './api-key.ts';
+import { Grants } from './grants.ts';
+import { KeyStore, type MintedKey, type Snapshot, type StoredKey, told } from './key-store.ts';
+import { type AccessErrorCode, type KeyRecord, type NewKey, newKeySchema } from './schemas.ts';
+
+/** Who calls, by an API key. */
+export interface KeyPrincipal {
+  readonly kind: 'key';
+  readonly id: string;
+  readonly label: string;
+  readonly grants: Grants;
+}
+
+export interface KeyRingOptions {
+  /** Of the `request` profile: an answer of Redis that does not come must not hold a change back for ever. */
+  client: RedisClient;
+  keys: Keyspace;
+  /** 32 bytes that Redis never sees; without them a digest stolen from Redis cannot be searched. */
+  pepper: Buffer;
+  /** SLUICE_API_KEY. Takes the place of the generated first key; another value on a later start revokes the former. */
+  firstKey?: Secret | undefined;
+  clock?: Clock;
+  log?: Log | undefined;
+}
+
+export const POLL_INTERVAL_MS = 1_000;
+export const DEFAULT_ROTATION_OVERLAP_MS = 86_400_000;
+/** How long a revoked or expired key is still listed. */
+export const KEEP_ENDED_MS = 30 * 86_400_000;
+/** Last use is remembered to the minute. */
+const USED_RESOLUTION_MS = 60_000;
+const MAX_OVERLAP_MS = 90 * 86_400_000;
+const DUMMY = Buffer.alloc(66);
+const DUMMY_DIGEST = Buffer.alloc(32);
+
+interface Entry {
+  stored: StoredKey;
+  digest: Buffer;
+  principal: KeyPrincipal;
+  /** Milliseconds since the epoch; `Infinity` for a key without an end. */
+  expiresAt: number;
+  /** The key itself after it has proved right once, so that the next time costs no HMAC. */
+  proved: Buffer | undefined;
+  usedAt: number;
+}
+
+export class KeyRing implements Service {
+  readonly name = 'key ring';
+  readonly #store: KeyStore;
+  readonly #client: RedisClient;
+  readonly #pepper: Buffer;
+  readonly #firstKey: string | undefined;
+  readonly #clock: Clock;
+  readonly #log: Log | undefined;
+  /** Keys that are not revoked, by id. */
+  #entries = new Map<string, Entry>();
+  /** Ids of proved keys that carry no id in their text. */
+  #foreign = new Set<string>();
+  #version: string | undefined;
+  #isLoaded = false;
+  #isFailing = false;
+  #isStopped = false;
+  #timer: NodeJS.Timeout | undefined;
+  #loading: Promise<void> = Promise.resolve();
+  readonly #used = new Set<string>();
+  readonly #onReady = () => void this.#poll();
+
+  constructor(options: KeyRingOptions) {
+    const firstKey = options.firstKey?.reveal();
+    if (firstKey !== undefined && !isForeignKey(firstKey)) {
+      throw new TypeError(
+        `the first key must be ${FIRST_KEY_MIN_CHARACTERS} to 256 visible ASCII characters`,
+      );
+    }
+    this.#store = new KeyStore(options);
+    this.#client = options.client;
+    this.#pepper = options.pepper;
+    this.#firstKey = firstKey;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log;
+  }
+
+  /** False until the keys have been read once: nobody can be called unknown before. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
+  /** Reads the keys now when Redis is there, else as soon as it is; never rejects. */
+  async start(): Promise<void> {
+    this.#client.on('ready', this.#onReady);
+    if (this.#client.status === 'ready') await this.#poll();
+    else this.#pollLater();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    this.#client.off('ready', this.#onReady);
+    await this.#loading;
+  }
+
+  /**
+   * Whose key this is, or `undefined` for every key that does not open: unknown, wrong, revoked, expired.
+   *
+   * Synchronous and from memory. Comparisons take the same time wherever they differ, and a key of an unknown id is
+   * compared like any other.
+   */
+  authenticate(presented: string): KeyPrincipal | undefined {
+    const entry = this.#find(presented);
+    if (!entry) return undefined;
+    const now = this.#clock.now();
+    if (entry.expiresAt <= now) return undefined;
+    if (now - entry.usedAt >= USED_RESOLUTION_MS) {
+      entry.usedAt = now;
+      this.#used.add(entry.stored.id);
+    }
+    return entry.principal;
+  }
+
+  /** Makes a key; its text is in the answer and nowhere else. Throws `key_invalid`, `too_many_keys`, `secret_changed`. */
+  async create(input: NewKey): Promise<MintedKey> {
+    const parsed = newKeySchema.safeParse(input);
+    if (!parsed.success) {
+      const reasons = parsed.error.issues.map(
+        ({ path, message }) => `${path.join('.') || 'key'}: ${message}`,
+      );
+      throw new DomainError<AccessErrorCode>('key_invalid', `no key was made: ${reasons.join('; ')}`);
+    }
+    const minted = await this.#store.create(parsed.data, this.#endedLongAgo(await this.#store.load()));
+    await this.#reload();
+    return minted;
+  }
+
+  /** Every key not yet forgotten, the oldest first. */
+  async list(): Promise<KeyRecord[]> {
+    const { keys, lastUsedAt } = await this.#store.load();
+    return [...keys.values()]
+      .map((stored) => told(stored, lastUsedAt.get(stored.id) ?? null))
+      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+  }
+
+  /** Ends a key here at once, elsewhere within two seconds. Revoking twice changes nothing. Throws `key_unknown`. */
+  async revoke(id: string): Promise<KeyRecord> {
+    const record = await this.#store.revoke(id);
+    this.#entries.delete(id);
+    this.#foreign.delete(id);
+    await this.#reload();
+    return record;
+  }
+
+  /**
+   * A new key of the same label, scopes and length of life. The old one works for `overlapMs` more (default a day, at
+   * most 90; 0 ends it now). Throws `key_unknown`, `key_ended`, `too_many_keys`, `secret_changed`.
+   */
+  async rotate(id: string, options: { overlapMs?: number } = {}): Promise<MintedKey> {
+    const { overlapMs = DEFAULT_ROTATION_OVERLAP_MS } = options;
+    if (!(Number.isInteger(overlapMs) && overlapMs >= 0 && overlapMs <= MAX_OVERLAP_MS)) {
+      throw new DomainError<AccessErrorCode>(
+        'key_invalid',
+        `the overlap must be 0 to ${MAX_OVERLAP_MS} ms, got ${overlapMs}`,
+      );
+    }
+    const minted = await this.#store.rotate(id, overlapMs);
+    await this.#reload();
+    return minted;
+  }
+
+  /**
+   * Sees to it that somebody can enter: a key of all scopes, generated when there is no key at all, in one of however
+   * many processes start together. That one gets it, to print it once; the others get `undefined`, and so does
+   * everybody when the first key was given. Throws `secret_changed`.
+   */
+  async ensureFirstKey(): Promise<{ key: string } | undefined> {
+    if (this.#firstKey !== undefined) {
+      await this.#putGiven(this.#firstKey);
+      await this.#reload();
+      if (!this.#find(this.#firstKey))
+        this.#log?.warn('the key of SLUICE_API_KEY has been revoked and opens nothing');
+      return undefined;
+    }
+    const { id, key } = mintApiKey();
+    const isCreated = await this.#store.putFirst(id, key, 'first');
+    await this.#reload();
+    return isCreated ? { key } : undefined;
+  }
+
+  #find(presented: string): Entry | undefined {
+    const ownId = ownKeyId(presented);
+    if (ownId !== undefined) return this.#prove(this.#entries.get(ownId), Buffer.from(presented, 'latin1'));
+    if (!isForeignKey(presented)) return undefined;
+    const bytes = Buffer.from(presented, 'latin1');
+    for (const id of this.#foreign) {
+      const entry = this.#entries.get(id);
+      if (entry?.proved && isSame(entry.proved, bytes)) return entry;
+    }
+    const entry = this.#prove(this.#entries.get(foreignKeyId(this.#pepper, presented)), bytes);
+    if (entry) this.#foreign.add(entry.stored.id);
+    return entry;
+  }
+
+  /** Every way out without a proved key has compared twice and computed one HMAC. */
+  #prove(entry: Entry | undefined, presented: Buffer): Entry | undefined {
+    if (isSame(entry?.proved ?? DUMMY, presented) && entry?.proved) return entry;
+    const isRight = timingSafeEqual(entry?.digest ?? DUMMY_DIGEST, keyDigest(this.#pepper, presented));
+    if (!isRight || !entry) return undefined;
+    entry.proved = presented;
+    return entry;
+  }
+
+  #poll(): Promise<void> {
+    return this.#enqueue(async () => {
+      if (this.#used.size > 0 && this.#isLoaded) await this.#flushUsed();
+      if (!this.#isLoaded || (await this.#store.version()) !== this.#version) await this.#load();
+    }).finally(() => this.#pollLater());
+  }
+
+  #pollLater(): void {
+    clearTimeout(this.#timer);
+    if (!this.#isStopped) this.#timer = setTimeout(this.#onReady, POLL_INTERVAL_MS).unref();
+  }
+
+  /** After a change of our own; a failure is the next poll's. */
+  #reload(): Promise<void> {
+    return this.#enqueue(() => this.#load());
+  }
+
+  /** One load at a time, so that an older answer cannot overtake a newer. */
+  #enqueue(work: () => Promise<void>): Promise<void> {
+    this.#loading = this.#loading.then(work).then(
+      () => {
+        this.#isFailing = false;
+      },
+      (error: unknown) => {
+        if (!this.#isFailing) this.#log?.warn({ error }, 'keys not read');
+        this.#isFailing = true;
+      },
+    );
+    return this.#loading;
+  }
+
+  async #load(): Promise<void> {
+    let snapshot = await this.#store.load();
+    if (snapshot.version === undefined && this.#isLoaded && this.#firstKey !== undefined) {
+      // Redis has lost its data: the environment still says who may enter.
+      await this.#putGiven(this.#firstKey);
+      snapshot = await this.#store.load();
+    }
+    const { unreadable, isOtherPepper } = snapshot;
+    if (unreadable.length > 0)
+      this.#log?.error({ keyIds: unreadable.slice(0, 10) }, 'key records not readable');
+    if (isOtherPepper) this.#log?.error('keys were made with another master secret, none of them opens');
+    this.#entries = this.#entriesOf(snapshot);
+    this.#foreign = new Set([...this.#foreign].filter((id) => this.#entries.has(id)));
+    this.#version = snapshot.version;
+    this.#isLoaded = true;
+  }
+
+  #entriesOf({ keys, lastUsedAt }: Snapshot): Map<string, Entry> {
+    const entries = new Map<string, Entry>();
+    for (const stored of keys.values()) {
+      if (stored.revokedAt !== null) continue;
+      const known = this.#entries.get(stored.id);
+      const entry = known?.stored.digest === stored.digest ? known : undefined;
+      const principal =
+        entry && isSameRight(entry.stored, stored) ? entry.principal : this.#principalOf(stored);
+      if (!principal) continue;
+      entries.set(stored.id, {
+        stored,
+        digest: entry?.digest ?? Buffer.from(stored.digest, 'base64url'),
+        principal,
+        expiresAt: stored.expiresAt ?? Number.POSITIVE_INFINITY,
+        proved: entry?.proved,
+        usedAt: entry?.usedAt ?? lastUsedAt.get(stored.id) ?? 0,
+      });
+    }
+    return entries;
+  }
+
+  /** `undefined` when a scope cannot be read, as one of a later version: such a key opens nothing rather than something else. */
+  #principalOf({ id, label, scopes }: StoredKey): KeyPrincipal | undefined {
+    try {
+      return Object.freeze({ kind: 'key', id, label, grants: new Grants(scopes) });
+    } catch (error) {
+      this.#log?.error({ keyId: id, error }, 'key with unknown scopes opens nothing');
+      return undefined;
+    }
+  }
+
+  async #flushUsed(): Promise<void> {
+    const ids = [...this.#used];
+    await this.#store.markUsed(ids);
+    for (const id of ids) this.#used.delete(id);
+  }
+
+  async #putGiven(key: string): Promise<void> {
+    const id = ownKeyId(key) ?? foreignKeyId(this.#pepper, key);
+    await this.#store.putFirst(id, key, 'environment');
+  }
+
+  #endedLongAgo({ keys }: Snapshot): string[] {
+    const before = this.#clock.now() - KEEP_ENDED_MS;
+    return [...keys.values()]
+      .filter(({ revokedAt, expiresAt }) => (revokedAt ?? expiresAt ?? Number.POSITIVE_INFINITY) < before)
+      .map(({ id }) => id);
+  }
+}
+
+/** Lengths are no secret; contents are compared in the same time wherever they differ. */
+function isSame(a: Buffer, b: Buffer): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function isSameRight(a: StoredKey, b: StoredKey): boolean {
+  return a.label === b.label && a.scopes.join() === b.scopes.join();
+}
