@@ -4,7 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TEST_REDIS_URL } from '../packages/redis/src/testing.ts';
+
+/** Read by `@sluice/redis/testing`; a global setup is loaded before the condition that finds our packages' sources holds. */
+const TEST_REDIS_URL = 'SLUICE_TEST_REDIS_URL';
 
 export default async function startRedis(): Promise<() => Promise<void>> {
   if (process.env[TEST_REDIS_URL]) return async () => undefined;
