@@ -1,7 +1,8 @@
 export { FIRST_KEY_MIN_CHARACTERS } from './api-key.ts';
 export { Grants } from './grants.ts';
-export { DEFAULT_ROTATION_OVERLAP_MS, type KeyPrincipal, KeyRing, type KeyRingOptions } from './key-ring.ts';
+export { DEFAULT_ROTATION_OVERLAP_MS, KeyRing, type KeyRingOptions } from './key-ring.ts';
 export type { MintedKey } from './key-store.ts';
+export type { KeyPrincipal } from './key-table.ts';
 export {
   ACCESS_ERROR_CODES,
   type AccessErrorCode,

@@ -5,29 +5,13 @@
  * Redis is away the keys known so far go on opening; before the first load `isLoaded` is false and nobody can be told
  * that a key is wrong.
  */
-import { timingSafeEqual } from 'node:crypto';
 import type { Keyspace, Secret } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
 import { type Clock, DomainError, type Log, type Service, systemClock } from '@sluice/runtime';
-import {
-  FIRST_KEY_MIN_CHARACTERS,
-  foreignKeyId,
-  isForeignKey,
-  keyDigest,
-  mintApiKey,
-  ownKeyId,
-} from './api-key.ts';
-import { Grants } from './grants.ts';
-import { KeyStore, type MintedKey, type Snapshot, type StoredKey, told } from './key-store.ts';
+import { FIRST_KEY_MIN_CHARACTERS, foreignKeyId, isForeignKey, mintApiKey, ownKeyId } from './api-key.ts';
+import { KeyStore, type MintedKey, type Snapshot, told } from './key-store.ts';
+import { type KeyPrincipal, KeyTable } from './key-table.ts';
 import { type AccessErrorCode, type KeyRecord, type NewKey, newKeySchema } from './schemas.ts';
-
-/** Who calls, by an API key. */
-export interface KeyPrincipal {
-  readonly kind: 'key';
-  readonly id: string;
-  readonly label: string;
-  readonly grants: Grants;
-}
 
 export interface KeyRingOptions {
   /** Of the `request` profile: an answer of Redis that does not come must not hold a change back for ever. */
@@ -48,32 +32,18 @@ export const KEEP_ENDED_MS = 30 * 86_400_000;
 /** Last use is remembered to the minute. */
 const USED_RESOLUTION_MS = 60_000;
 const MAX_OVERLAP_MS = 90 * 86_400_000;
-const DUMMY = Buffer.alloc(66);
-const DUMMY_DIGEST = Buffer.alloc(32);
-
-interface Entry {
-  stored: StoredKey;
-  digest: Buffer;
-  principal: KeyPrincipal;
-  /** Milliseconds since the epoch; `Infinity` for a key without an end. */
-  expiresAt: number;
-  /** The key itself after it has proved right once, so that the next time costs no HMAC. */
-  proved: Buffer | undefined;
-  usedAt: number;
-}
+/** Ids in one command; the rest goes with the next. */
+const BATCH = 500;
 
 export class KeyRing implements Service {
   readonly name = 'key ring';
   readonly #store: KeyStore;
+  readonly #table: KeyTable;
   readonly #client: RedisClient;
   readonly #pepper: Buffer;
   readonly #firstKey: string | undefined;
   readonly #clock: Clock;
   readonly #log: Log | undefined;
-  /** Keys that are not revoked, by id. */
-  #entries = new Map<string, Entry>();
-  /** Ids of proved keys that carry no id in their text. */
-  #foreign = new Set<string>();
   #version: string | undefined;
   #isLoaded = false;
   #isFailing = false;
@@ -91,6 +61,7 @@ export class KeyRing implements Service {
       );
     }
     this.#store = new KeyStore(options);
+    this.#table = new KeyTable({ pepper: options.pepper, log: options.log });
     this.#client = options.client;
     this.#pepper = options.pepper;
     this.#firstKey = firstKey;
@@ -118,13 +89,10 @@ export class KeyRing implements Service {
   }
 
   /**
-   * Whose key this is, or `undefined` for every key that does not open: unknown, wrong, revoked, expired.
-   *
-   * Synchronous and from memory. Comparisons take the same time wherever they differ, and a key of an unknown id is
-   * compared like any other.
+   * Whose key this is, or `undefined` for every key that does not open: unknown, wrong, revoked, expired. From memory.
    */
   authenticate(presented: string): KeyPrincipal | undefined {
-    const entry = this.#find(presented);
+    const entry = this.#table.find(presented);
     if (!entry) return undefined;
     const now = this.#clock.now();
     if (entry.expiresAt <= now) return undefined;
@@ -139,11 +107,13 @@ export class KeyRing implements Service {
   async create(input: NewKey): Promise<MintedKey> {
     const parsed = newKeySchema.safeParse(input);
     if (!parsed.success) {
-      const reasons = parsed.error.issues.map(
-        ({ path, message }) => `${path.join('.') || 'key'}: ${message}`,
+      throw invalid(
+        parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'key'}: ${message}`).join('; '),
       );
-      throw new DomainError<AccessErrorCode>('key_invalid', `no key was made: ${reasons.join('; ')}`);
     }
+    const { expiresAt } = parsed.data;
+    if (expiresAt && expiresAt <= this.#clock.now())
+      throw invalid(`expiresAt: ${new Date(expiresAt).toISOString()} is past`);
     const minted = await this.#store.create(parsed.data, this.#endedLongAgo(await this.#store.load()));
     await this.#reload();
     return minted;
@@ -160,8 +130,7 @@ export class KeyRing implements Service {
   /** Ends a key here at once, elsewhere within two seconds. Revoking twice changes nothing. Throws `key_unknown`. */
   async revoke(id: string): Promise<KeyRecord> {
     const record = await this.#store.revoke(id);
-    this.#entries.delete(id);
-    this.#foreign.delete(id);
+    this.#table.remove(id);
     await this.#reload();
     return record;
   }
@@ -173,10 +142,7 @@ export class KeyRing implements Service {
   async rotate(id: string, options: { overlapMs?: number } = {}): Promise<MintedKey> {
     const { overlapMs = DEFAULT_ROTATION_OVERLAP_MS } = options;
     if (!(Number.isInteger(overlapMs) && overlapMs >= 0 && overlapMs <= MAX_OVERLAP_MS)) {
-      throw new DomainError<AccessErrorCode>(
-        'key_invalid',
-        `the overlap must be 0 to ${MAX_OVERLAP_MS} ms, got ${overlapMs}`,
-      );
+      throw invalid(`overlapMs: wanted 0 to ${MAX_OVERLAP_MS}, got ${overlapMs}`);
     }
     const minted = await this.#store.rotate(id, overlapMs);
     await this.#reload();
@@ -192,7 +158,7 @@ export class KeyRing implements Service {
     if (this.#firstKey !== undefined) {
       await this.#putGiven(this.#firstKey);
       await this.#reload();
-      if (!this.#find(this.#firstKey))
+      if (!this.#table.find(this.#firstKey))
         this.#log?.warn('the key of SLUICE_API_KEY has been revoked and opens nothing');
       return undefined;
     }
@@ -202,33 +168,11 @@ export class KeyRing implements Service {
     return isCreated ? { key } : undefined;
   }
 
-  #find(presented: string): Entry | undefined {
-    const ownId = ownKeyId(presented);
-    if (ownId !== undefined) return this.#prove(this.#entries.get(ownId), Buffer.from(presented, 'latin1'));
-    if (!isForeignKey(presented)) return undefined;
-    const bytes = Buffer.from(presented, 'latin1');
-    for (const id of this.#foreign) {
-      const entry = this.#entries.get(id);
-      if (entry?.proved && isSame(entry.proved, bytes)) return entry;
-    }
-    const entry = this.#prove(this.#entries.get(foreignKeyId(this.#pepper, presented)), bytes);
-    if (entry) this.#foreign.add(entry.stored.id);
-    return entry;
-  }
-
-  /** Every way out without a proved key has compared twice and computed one HMAC. */
-  #prove(entry: Entry | undefined, presented: Buffer): Entry | undefined {
-    if (isSame(entry?.proved ?? DUMMY, presented) && entry?.proved) return entry;
-    const isRight = timingSafeEqual(entry?.digest ?? DUMMY_DIGEST, keyDigest(this.#pepper, presented));
-    if (!isRight || !entry) return undefined;
-    entry.proved = presented;
-    return entry;
-  }
-
   #poll(): Promise<void> {
     return this.#enqueue(async () => {
-      if (this.#used.size > 0 && this.#isLoaded) await this.#flushUsed();
       if (!this.#isLoaded || (await this.#store.version()) !== this.#version) await this.#load();
+      // Last, for a Redis that takes no writes must not hide changes.
+      if (this.#used.size > 0) await this.#flushUsed();
     }).finally(() => this.#pollLater());
   }
 
@@ -267,45 +211,13 @@ export class KeyRing implements Service {
     if (unreadable.length > 0)
       this.#log?.error({ keyIds: unreadable.slice(0, 10) }, 'key records not readable');
     if (isOtherPepper) this.#log?.error('keys were made with another master secret, none of them opens');
-    this.#entries = this.#entriesOf(snapshot);
-    this.#foreign = new Set([...this.#foreign].filter((id) => this.#entries.has(id)));
+    this.#table.replace(snapshot);
     this.#version = snapshot.version;
     this.#isLoaded = true;
   }
 
-  #entriesOf({ keys, lastUsedAt }: Snapshot): Map<string, Entry> {
-    const entries = new Map<string, Entry>();
-    for (const stored of keys.values()) {
-      if (stored.revokedAt !== null) continue;
-      const known = this.#entries.get(stored.id);
-      const entry = known?.stored.digest === stored.digest ? known : undefined;
-      const principal =
-        entry && isSameRight(entry.stored, stored) ? entry.principal : this.#principalOf(stored);
-      if (!principal) continue;
-      entries.set(stored.id, {
-        stored,
-        digest: entry?.digest ?? Buffer.from(stored.digest, 'base64url'),
-        principal,
-        expiresAt: stored.expiresAt ?? Number.POSITIVE_INFINITY,
-        proved: entry?.proved,
-        usedAt: entry?.usedAt ?? lastUsedAt.get(stored.id) ?? 0,
-      });
-    }
-    return entries;
-  }
-
-  /** `undefined` when a scope cannot be read, as one of a later version: such a key opens nothing rather than something else. */
-  #principalOf({ id, label, scopes }: StoredKey): KeyPrincipal | undefined {
-    try {
-      return Object.freeze({ kind: 'key', id, label, grants: new Grants(scopes) });
-    } catch (error) {
-      this.#log?.error({ keyId: id, error }, 'key with unknown scopes opens nothing');
-      return undefined;
-    }
-  }
-
   async #flushUsed(): Promise<void> {
-    const ids = [...this.#used];
+    const ids = [...this.#used].slice(0, BATCH);
     await this.#store.markUsed(ids);
     for (const id of ids) this.#used.delete(id);
   }
@@ -319,15 +231,11 @@ export class KeyRing implements Service {
     const before = this.#clock.now() - KEEP_ENDED_MS;
     return [...keys.values()]
       .filter(({ revokedAt, expiresAt }) => (revokedAt ?? expiresAt ?? Number.POSITIVE_INFINITY) < before)
-      .map(({ id }) => id);
+      .map(({ id }) => id)
+      .slice(0, BATCH);
   }
 }
 
-/** Lengths are no secret; contents are compared in the same time wherever they differ. */
-function isSame(a: Buffer, b: Buffer): boolean {
-  return a.length === b.length && timingSafeEqual(a, b);
-}
-
-function isSameRight(a: StoredKey, b: StoredKey): boolean {
-  return a.label === b.label && a.scopes.join() === b.scopes.join();
+function invalid(reason: string): DomainError<AccessErrorCode> {
+  return new DomainError('key_invalid', `no key was made: ${reason}`);
 }

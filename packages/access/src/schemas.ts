@@ -37,6 +37,11 @@ const AREAS_WITH_RESOURCES: readonly string[] = ['cache', 'jobs', 'limits', 'cha
 /** A cache key of 1,024 bytes behind the longest service name, with its area and verb. */
 const MAX_SCOPE_CHARACTERS = 1_100;
 const MAX_SCOPES = 100;
+/** The year 2100: enough for any key, and few enough digits for Lua's JSON. */
+const MAX_INSTANT = 4_102_444_800_000;
+/** Logs and terminals show labels, Lua's JSON refuses half a surrogate pair. */
+const PRINTABLE = /^[^\p{Cc}\p{Cs}]*$/u;
+const PRINTABLE_FAULT = 'no control characters and no half surrogate pairs';
 
 export interface ParsedScope {
   area: Area | '*';
@@ -80,6 +85,7 @@ export const scopeSchema = z
   .string()
   .min(1)
   .max(MAX_SCOPE_CHARACTERS)
+  .regex(PRINTABLE, PRINTABLE_FAULT)
   .superRefine((text, context) => {
     const scope = parseScope(text);
     if ('fault' in scope) context.addIssue({ code: 'custom', message: scope.fault });
@@ -90,10 +96,10 @@ export const keyIdSchema = z.string().regex(/^[0-9A-Za-z]{12}$/, 'a key id is 12
 
 export const newKeySchema = z.strictObject({
   /** Whose key it is, for people. */
-  label: z.string().trim().min(1).max(100),
+  label: z.string().trim().min(1).max(100).regex(PRINTABLE, PRINTABLE_FAULT),
   scopes: z.array(scopeSchema).min(1).max(MAX_SCOPES),
   /** Milliseconds since the epoch; absent or `null`: until revoked. */
-  expiresAt: z.int().positive().nullish(),
+  expiresAt: z.int().positive().max(MAX_INSTANT).nullish(),
 });
 export type NewKey = z.infer<typeof newKeySchema>;
 
