@@ -1,1 +1,13 @@
-export {};
+export { ApiError, type Client, type ClientOptions, createClient } from './client.ts';
+export { BATCH_ERROR_CODE, type ErrorEnvelope, errorEnvelope } from './envelope.ts';
+export { DOOR_ERROR_CODES, type ErrorCode, STATUS } from './errors.ts';
+export {
+  type Access,
+  type BodyDeclaration,
+  type Method,
+  type RouteDeclaration,
+  type RouteInput,
+  type RouteReply,
+  route,
+} from './route.ts';
+export { routes } from './routes/index.ts';

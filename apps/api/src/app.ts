@@ -1,0 +1,54 @@
+/**
+ * This file owns the two doors behind one address: everything with a name of ours, and the cache services, whose names
+ * are the user's. They are two routers because a path that two patterns match would take Hono's slow way.
+ */
+import { type RouteDeclaration, routes } from '@sluice/contract';
+import { Hono } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import type { Handlers } from './http/call.ts';
+import {
+  type App,
+  type Binding,
+  type Door,
+  methodsOf,
+  mount,
+  serveFailure,
+  serveUnknown,
+} from './http/mount.ts';
+import { isCachePath, rawPath } from './http/target.ts';
+
+export type Fetch = (request: Request, binding: Binding) => Response | Promise<Response>;
+
+export interface Pages {
+  /** Pages with a life of their own (the board, the API docs); they answer for everything below `path`. */
+  path: string;
+  app: Hono;
+}
+
+/** The API as a fetch function. Throws when a route lacks a handler or an access rule. */
+export function createApp(
+  handlers: Handlers<typeof routes>,
+  door: Door,
+  pages: readonly Pages[] = [],
+): Fetch {
+  const all: readonly RouteDeclaration[] = Object.values(routes);
+  const named: App = new Hono();
+  const services: App = new Hono();
+  for (const declaration of all) {
+    const handler = handlers[declaration.id as keyof typeof handlers];
+    if (!handler) throw new TypeError(`route ${declaration.id} has no handler`);
+    mount(isCachePath(declaration.path) ? services : named, declaration, handler as never, door);
+  }
+  for (const { path, app } of pages) named.route(path, app);
+  for (const app of [named, services]) {
+    app.notFound((c) => serveUnknown(c, methodsOf(c.req.path, all), door));
+    app.onError((error, c) =>
+      error instanceof HTTPException ? error.getResponse() : serveFailure(c, error, door),
+    );
+  }
+
+  return (request, binding) => {
+    const app = isCachePath(rawPath(binding.incoming?.url ?? request.url)) ? services : named;
+    return app.fetch(request, binding);
+  };
+}

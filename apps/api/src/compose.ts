@@ -1,0 +1,56 @@
+/** This file owns the wiring of the API, top to bottom: what is made, from what, and in which order it starts and stops. */
+import { KeyRing } from '@sluice/access';
+import { keyspace } from '@sluice/config';
+import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
+import { createApp } from './app.ts';
+import type { ApiConfig } from './config.ts';
+import { Connections } from './connections.ts';
+import { createDocs } from './docs.ts';
+import { FirstKey } from './first-key.ts';
+import { createAuthentication } from './http/authentication.ts';
+import type { Door } from './http/mount.ts';
+import { createObserver } from './http/observation.ts';
+import { healthHandlers } from './routes/health.ts';
+import { HttpServer } from './server.ts';
+
+export const VERSION = '0.1.0';
+
+export interface Api {
+  server: HttpServer;
+  /** In the order of their start. */
+  services: readonly Service[];
+}
+
+/** `show` writes a line for a person. Makes the API; nothing listens before its services are started, though clients begin to connect at once. */
+export async function compose(config: ApiConfig, log: Log, show: (line: string) => void): Promise<Api> {
+  const secret = await loadMasterSecret({
+    value: config.masterSecret?.reveal(),
+    directory: config.dataDirectory,
+  });
+  const stopping = new AbortController();
+  const metrics = new Metrics();
+  const connections = new Connections({ roles: config.roles, log });
+  const keys = keyspace(config.roles.prefix, { isCluster: config.roles.redis.queue.kind === 'cluster' });
+  const keyRing = new KeyRing({
+    client: connections.role('queue'),
+    keys,
+    pepper: deriveSecret(secret, 'api keys'),
+    firstKey: config.firstKey,
+    log,
+  });
+
+  const door: Door = {
+    authenticate: createAuthentication({ keyRing, allowsQueryCredentials: config.allowsQueryCredentials }),
+    maxValueBytes: config.maxValueBytes,
+    maxBatchBytes: config.maxBatchBytes,
+    observe: createObserver({ log, metrics, accessLog: config.accessLog }),
+  };
+  const fetch = createApp(
+    { ...healthHandlers({ connections, metrics, stopping: stopping.signal }) },
+    door,
+    createDocs({ version: VERSION }),
+  );
+  const server = new HttpServer({ fetch, host: config.host, port: config.port, stopping });
+  const firstKey = new FirstKey({ keyRing, log, show: (key) => show(`API key: ${key}`) });
+  return { server, services: [connections, keyRing, server, firstKey] };
+}

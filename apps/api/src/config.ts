@@ -1,0 +1,68 @@
+/** This file owns the API's environment: read once, every fault in one message. */
+import { Env, type EnvironmentVariables, type RolesConfig, readRoles, type Secret } from '@sluice/config';
+import { LOG_LEVELS, type LogLevel } from '@sluice/runtime';
+
+export interface ApiConfig {
+  host: string;
+  port: number;
+  roles: RolesConfig;
+  /** Where the master secret, cached values of the file driver and the like are kept. */
+  dataDirectory: string;
+  /** Path of the file that names cache services and policies; a missing file at the default path is no fault. */
+  servicesFile: { path: string; isNamed: boolean };
+  masterSecret: Secret | undefined;
+  firstKey: Secret | undefined;
+  logLevel: LogLevel;
+  /** Which answered requests are logged. */
+  accessLog: 'all' | 'errors' | 'off';
+  allowsQueryCredentials: boolean;
+  maxValueBytes: number;
+  maxBatchBytes: number;
+  maxBatchItems: number;
+  shutdownDeadlineMs: number;
+}
+
+const MIB = 1_048_576;
+const DEFAULTS = {
+  /** Only this machine, until somebody says otherwise. */
+  host: '127.0.0.1',
+  port: 8080,
+  dataDirectory: '.sluice',
+  servicesFile: 'sluice.config.json',
+  maxValueBytes: MIB,
+  maxBatchBytes: 8 * MIB,
+  maxBatchItems: 1_000,
+  shutdownDeadlineSeconds: 25,
+} as const;
+
+/** Throws `ConfigError` with every fault. */
+export function readConfig(variables: EnvironmentVariables): ApiConfig {
+  const env = new Env(variables);
+  const config: ApiConfig = {
+    host: env.text('HOST', DEFAULTS.host, {
+      pattern: /^[\w.:-]{1,253}$/,
+      wanted: 'an address to listen at',
+      example: '0.0.0.0',
+    }),
+    port: env.integer('PORT', DEFAULTS.port, { min: 0, max: 65_535 }),
+    roles: readRoles(env),
+    dataDirectory: env.text('SLUICE_DATA_DIR', DEFAULTS.dataDirectory),
+    servicesFile: {
+      path: env.text('SLUICE_CONFIG', DEFAULTS.servicesFile),
+      isNamed: env.has('SLUICE_CONFIG'),
+    },
+    masterSecret: env.secret('SLUICE_SECRET', { minLength: 32 }),
+    firstKey: env.secret('SLUICE_API_KEY', { minLength: 16 }),
+    logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+    accessLog: env.oneOf('ACCESS_LOG', ['all', 'errors', 'off'], 'all'),
+    allowsQueryCredentials: env.boolean('ALLOW_QUERY_CREDENTIALS', false),
+    maxValueBytes: env.integer('MAX_VALUE_BYTES', DEFAULTS.maxValueBytes, { min: 1_024, max: 512 * MIB }),
+    maxBatchBytes: env.integer('MAX_BATCH_BYTES', DEFAULTS.maxBatchBytes, { min: 1_024, max: 512 * MIB }),
+    maxBatchItems: env.integer('MAX_BATCH_ITEMS', DEFAULTS.maxBatchItems, { min: 1, max: 10_000 }),
+    shutdownDeadlineMs:
+      env.integer('SHUTDOWN_DEADLINE_SECONDS', DEFAULTS.shutdownDeadlineSeconds, { min: 1, max: 3_600 }) *
+      1_000,
+  };
+  env.finish();
+  return config;
+}

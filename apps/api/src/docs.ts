@@ -1,0 +1,87 @@
+/** This file owns the API documentation: /openapi.json and the page at /docs, everything served from here. */
+import { createReadStream } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { routes } from '@sluice/contract';
+import { openApiDocument } from '@sluice/contract/openapi';
+import { Hono } from 'hono';
+import type { Pages } from './app.ts';
+
+const TITLE = 'Sluice';
+const DESCRIPTION =
+  'Background jobs, shared caches, rate limits and sessions over HTTP, on the Redis a team already runs.';
+
+/** Swagger UI writes style attributes; its scripts are files of ours. */
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const ASSETS: Readonly<Record<string, string>> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+  'favicon-32x32.png': 'image/png',
+};
+
+const PAGE = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${TITLE} API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="/docs/favicon-32x32.png">
+</head>
+<body>
+<div id="docs"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+`;
+
+const START = `SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#docs',
+  deepLinking: true,
+  persistAuthorization: false,
+  validatorUrl: null,
+  displayRequestDuration: true,
+  tryItOutEnabled: true,
+});
+`;
+
+/** Pages for everyone: the document tells what there is, not what is in it. */
+export function createDocs(options: { version: string }): Pages[] {
+  const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+  let documentText: string | undefined;
+
+  const document = new Hono().get('/', (c) => {
+    documentText ??= JSON.stringify(
+      openApiDocument(Object.values(routes), {
+        title: TITLE,
+        version: options.version,
+        description: DESCRIPTION,
+      }),
+    );
+    return c.body(documentText, 200, { 'Content-Type': 'application/json; charset=utf-8' });
+  });
+  const page = new Hono()
+    .get('/', (c) =>
+      c.body(PAGE, 200, {
+        'Content-Type': 'text/html; charset=utf-8',
+        'Content-Security-Policy': POLICY,
+        'X-Content-Type-Options': 'nosniff',
+      }),
+    )
+    .get('/start.js', (c) => c.body(START, 200, { 'Content-Type': 'text/javascript; charset=utf-8' }))
+    .get('/:file', (c) => {
+      const type = ASSETS[c.req.param('file')];
+      if (type === undefined) return c.notFound();
+      const stream = Readable.toWeb(createReadStream(join(folder, c.req.param('file')))) as ReadableStream;
+      return c.body(stream, 200, { 'Content-Type': type, 'Cache-Control': 'public, max-age=3600' });
+    });
+  return [
+    { path: '/openapi.json', app: document },
+    { path: '/docs', app: page },
+  ];
+}

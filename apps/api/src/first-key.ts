@@ -1,0 +1,41 @@
+/** This file owns the first key: made when Redis can be asked for the first time, shown once. */
+import type { KeyRing } from '@sluice/access';
+import { redisFault } from '@sluice/redis';
+import type { Log, Service } from '@sluice/runtime';
+
+const RETRY_MS = 250;
+
+/** Makes sure that somebody can enter, as soon as Redis answers; the API listens meanwhile. `show` gets a generated key, once. */
+export class FirstKey implements Service {
+  readonly name = 'first key';
+  readonly #keyRing: KeyRing;
+  readonly #log: Log;
+  readonly #show: (key: string) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(options: { keyRing: KeyRing; log: Log; show: (key: string) => void }) {
+    this.#keyRing = options.keyRing;
+    this.#log = options.log;
+    this.#show = options.show;
+  }
+
+  start(): void {
+    void this.#ensure();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #ensure(): Promise<void> {
+    try {
+      const made = await this.#keyRing.ensureFirstKey();
+      if (made) this.#show(made.key);
+    } catch (error) {
+      if (!redisFault(error)) this.#log.error({ error }, 'first key not made');
+      if (!this.#isStopped) this.#timer = setTimeout(() => void this.#ensure(), RETRY_MS);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/** This file owns who calls: the credential of a request to a principal. */
+import type { KeyRing } from '@sluice/access';
+import type { ErrorCode } from '@sluice/contract';
+import { DomainError } from '@sluice/runtime';
+import type { Principal } from './call.ts';
+import { rawQuery } from './target.ts';
+
+const MISSING =
+  'No session token (JWT) or API Key detected in request. Please send in X-DreamFactory-Session-Token and/or X-DreamFactory-API-Key request header.';
+
+/**
+ * Reads the key from `X-DreamFactory-API-Key`, then `Authorization: Bearer`, then, when allowed, `?api_key=`.
+ *
+ * Throws `unauthenticated` for a missing or unknown key; `redis_unavailable` while the keys have never been read, since
+ * nobody can be told from a stranger then.
+ */
+export function createAuthentication(options: { keyRing: KeyRing; allowsQueryCredentials: boolean }) {
+  const { keyRing, allowsQueryCredentials } = options;
+  return (header: (name: string) => string | undefined, target: string): Principal => {
+    const presented =
+      header('x-dreamfactory-api-key') ??
+      bearer(header('authorization')) ??
+      (allowsQueryCredentials ? fromQuery(target) : undefined);
+    if (presented === undefined || presented === '')
+      throw new DomainError<ErrorCode>('unauthenticated', MISSING);
+    const principal = keyRing.authenticate(presented);
+    if (principal) return principal;
+    if (!keyRing.isLoaded) {
+      throw new DomainError<ErrorCode>(
+        'redis_unavailable',
+        'The keys are not read yet, since Redis is not reachable. Try again.',
+        {
+          details: { outcome: 'not_attempted' },
+        },
+      );
+    }
+    throw new DomainError<ErrorCode>('unauthenticated', 'This API key is unknown, revoked or expired.');
+  };
+}
+
+function bearer(authorization: string | undefined): string | undefined {
+  const match = /^Bearer +(\S+) *$/i.exec(authorization ?? '');
+  return match?.[1];
+}
+
+function fromQuery(target: string): string | undefined {
+  const query = rawQuery(target);
+  return query.includes('api_key=') ? (new URLSearchParams(query).get('api_key') ?? undefined) : undefined;
+}

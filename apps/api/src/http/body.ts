@@ -1,0 +1,110 @@
+/** This file owns reading a request's body: bounded, decoded strictly, a caller's own values carried as text. */
+import { isUtf8 } from 'node:buffer';
+import type { BodyDeclaration, ErrorCode } from '@sluice/contract';
+import { DomainError, JsonText, jsonDepth, jsonElements, jsonMembers } from '@sluice/runtime';
+
+/** Deeper values cannot be written again by JavaScript's own JSON.stringify, which the board and processors use. */
+export const MAX_JSON_DEPTH = 1_000;
+
+export interface Body {
+  /** What the schema sees: parsed JSON in which carried members are `JsonText`, or a string for `text/*`. */
+  value: unknown;
+  /** The body as it came. */
+  text: string;
+}
+
+/** The body of a request, or `undefined` when there is none and the route does not need one. */
+export async function readBody(
+  request: Request,
+  declared: BodyDeclaration,
+  maxBytes: number,
+): Promise<Body | undefined> {
+  const kind = mediaKind(request.headers.get('content-type'));
+  const text = decode(await readBytes(request, maxBytes));
+  if (text === '' && declared.isOptional) return undefined;
+  if (kind === 'text' && declared.acceptsText) return { value: text, text };
+  if (kind !== 'json') {
+    throw new DomainError<ErrorCode>(
+      'content_type_unsupported',
+      'Send the body as JSON, with the header Content-Type: application/json.',
+    );
+  }
+  return { value: carry(parse(text), text, declared.carried ?? []), text };
+}
+
+function mediaKind(contentType: string | null): 'json' | 'text' | 'other' {
+  const type = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (type === 'application/json' || type.endsWith('+json')) return 'json';
+  return type.startsWith('text/') ? 'text' : 'other';
+}
+
+/** With a Content-Length, Node's parser holds the body to it; without one (chunked) we count. */
+async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const length = request.headers.get('content-length');
+  if (length !== null) {
+    if (Number(length) > maxBytes) throw tooLarge(maxBytes);
+    return new Uint8Array(await request.arrayBuffer());
+  }
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(maxBytes: number): DomainError<ErrorCode> {
+  return new DomainError('body_too_large', `The body is larger than ${maxBytes} bytes.`, {
+    details: { max_bytes: maxBytes },
+  });
+}
+
+function decode(bytes: Uint8Array): string {
+  if (!isUtf8(bytes))
+    throw new DomainError<ErrorCode>('json_invalid', 'Invalid JSON: the body is not UTF-8.');
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+}
+
+function parse(text: string): unknown {
+  // Counted before the parser, which would not mind: what follows it would.
+  if (text.length > 2 * MAX_JSON_DEPTH && jsonDepth(text) > MAX_JSON_DEPTH) {
+    throw new DomainError<ErrorCode>(
+      'json_invalid',
+      `Invalid JSON: nested deeper than ${MAX_JSON_DEPTH} levels.`,
+    );
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    // V8's message quotes the body, which may hold a secret.
+    throw new DomainError<ErrorCode>(
+      'json_invalid',
+      text === '' ? 'Invalid JSON: the body is empty.' : 'Invalid JSON.',
+      { cause },
+    );
+  }
+}
+
+/** Puts `JsonText` in the place of carried members: at the top, in each item of `resource`, in each item of a bare list. */
+function carry(value: unknown, text: string, names: readonly string[]): unknown {
+  if (names.length === 0 || typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    const items = jsonElements(text);
+    return value.map((item, index) => carryMembers(item, items[index] as string, names));
+  }
+  const object = value as Record<string, unknown>;
+  if (!Array.isArray(object.resource)) return carryMembers(value, text, names);
+  const resource = jsonMembers(text).findLast(({ name }) => name === 'resource');
+  return { ...object, resource: carry(object.resource, resource?.text ?? '[]', names) };
+}
+
+function carryMembers(item: unknown, text: string, names: readonly string[]): unknown {
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) return item;
+  const carried = item as Record<string, unknown>;
+  for (const member of jsonMembers(text)) {
+    if (names.includes(member.name)) carried[member.name] = new JsonText(member.text);
+  }
+  return carried;
+}

@@ -1,0 +1,108 @@
+/** This file owns the one error envelope: any thrown thing to status, body and headers. What is not ours is told by id only. */
+import { BATCH_ERROR_CODE, type ErrorCode, STATUS } from '@sluice/contract';
+import { type RedisFaultKind, redisFault } from '@sluice/redis';
+import { DeadlineError, DomainError, type ErrorDetails } from '@sluice/runtime';
+import { JSON_TYPE, type Reply } from './reply.ts';
+
+/** Seconds after which a client may try again when Redis is away: ioredis reconnects at most a second apart. */
+const RETRY_AFTER_SECONDS = '1';
+
+/** Headers that a code brings; the values come from the error's details. */
+const HEADERS: Partial<Record<ErrorCode, (details: ErrorDetails) => Record<string, string>>> = {
+  unauthenticated: () => ({ 'WWW-Authenticate': 'Bearer' }),
+  method_not_allowed: ({ allow }) => ({ Allow: String(allow) }),
+  cache_unavailable: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
+  redis_unavailable: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
+  outcome_unknown: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
+  overloaded: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
+};
+
+/** The answer to a thrown error. `isOurs` is false when nobody expected it: it belongs in the log with its stack. */
+export function failure(
+  error: unknown,
+  requestId: string,
+): { reply: Reply; reason: ErrorCode; isOurs: boolean } {
+  const expected = asDomainError(error);
+  const known =
+    expected ??
+    new DomainError<ErrorCode>(
+      'internal',
+      `Something went wrong on our side; request ${requestId} names it in our log.`,
+    );
+  const reason = known.code in STATUS ? (known.code as ErrorCode) : 'internal';
+  const status = statusOf(known, reason);
+  const envelope = {
+    error: {
+      code: reason === 'batch_failed' ? BATCH_ERROR_CODE : status,
+      context: { reason, request_id: requestId, ...known.details },
+      message: known.message,
+      status_code: status,
+    },
+  };
+  const headers = { 'Content-Type': JSON_TYPE, ...HEADERS[reason]?.(known.details ?? {}) };
+  return {
+    reply: { status, body: JSON.stringify(envelope), headers },
+    reason,
+    isOurs: expected !== undefined,
+  };
+}
+
+/** The one error whose status its cause may choose: a cache service's option `unavailable_status`. */
+function statusOf(error: DomainError, reason: ErrorCode): number {
+  if (
+    reason === 'cache_unavailable' &&
+    error.details?.outcome !== undefined &&
+    error.cause instanceof UnavailableStatus
+  ) {
+    return error.cause.status;
+  }
+  return STATUS[reason];
+}
+
+/** Carries a service's own status for `cache_unavailable`. */
+export class UnavailableStatus extends Error {
+  readonly status: 500 | 503;
+
+  constructor(status: 500 | 503, cause: unknown) {
+    super('the cache service is unavailable', { cause });
+    this.status = status;
+  }
+}
+
+function asDomainError(error: unknown): DomainError | undefined {
+  if (error instanceof DomainError) return error;
+  const fault = redisFault(error);
+  if (fault) return redisAway(fault.kind, fault.outcome, error);
+  if (error instanceof DeadlineError) return redisAway('unavailable', 'unknown', error);
+  return undefined;
+}
+
+const FAULT_TEXT: Record<RedisFaultKind, string> = {
+  unavailable: 'Redis is not reachable',
+  auth: 'Redis refuses our credentials',
+  readonly: 'Redis takes no writes just now',
+  loading: 'Redis is still loading its data',
+  oom: 'Redis is out of memory',
+  busy: 'Redis is busy with a script',
+};
+
+function redisAway(
+  kind: RedisFaultKind,
+  outcome: 'not_attempted' | 'unknown',
+  cause: unknown,
+): DomainError<ErrorCode> {
+  const details = { outcome, fault: kind };
+  if (kind === 'oom')
+    return new DomainError('storage_full', `${FAULT_TEXT.oom}; nothing was stored.`, { details, cause });
+  if (outcome === 'unknown') {
+    return new DomainError(
+      'outcome_unknown',
+      `${FAULT_TEXT[kind]}; whether the request was carried out is unknown.`,
+      { details, cause },
+    );
+  }
+  return new DomainError('redis_unavailable', `${FAULT_TEXT[kind]}; nothing was done. Try again.`, {
+    details,
+    cause,
+  });
+}

@@ -1,0 +1,295 @@
+/**
+ * This file owns the way of a request: id, limit by address, key, scope, limit by key, body, validation, handler,
+ * answer, access log. It runs as one Hono handler a route: a chain of middleware, or a header set after `next()`,
+ * costs more than the whole rest (110 µs a request, house.md).
+ */
+import { randomUUID } from 'node:crypto';
+import { Grants } from '@sluice/access';
+import type { ErrorCode, RouteDeclaration } from '@sluice/contract';
+import { DomainError, within } from '@sluice/runtime';
+import type { Context, Hono } from 'hono';
+import type { z } from 'zod';
+import { type Body, readBody } from './body.ts';
+import type { Call, Handler, Principal } from './call.ts';
+import { failure } from './failure.ts';
+import type { Reply } from './reply.ts';
+import { rawQuery } from './target.ts';
+
+/** What a limit answers: headers for the reply. A refusal is thrown, with its own headers in `details`. */
+export type Admission = Record<string, string> | undefined;
+
+export interface Door {
+  /** Who calls; throws `unauthenticated`. */
+  authenticate(header: (name: string) => string | undefined, target: string): Principal;
+  /** Limits; each may answer at once or later. */
+  admitAddress?(call: Arrival): Promise<Admission> | Admission;
+  admitPrincipal?(call: Arrival, principal: Principal): Promise<Admission> | Admission;
+  maxValueBytes: number;
+  maxBatchBytes: number;
+  /** Told once for each answer. `error` is what nobody expected, if that was it. */
+  observe(observation: Observation): void;
+}
+
+/** What is known of a request before anything of it has been checked. */
+export interface Arrival {
+  route: RouteDeclaration;
+  header(name: string): string | undefined;
+  /** The peer of the socket; `undefined` in a test without one. */
+  remoteAddress: string | undefined;
+  target: string;
+}
+
+export interface Observation {
+  requestId: string;
+  route: string;
+  method: string;
+  status: number;
+  durationMs: number;
+  principal: string | undefined;
+  reason: ErrorCode | undefined;
+  error: unknown;
+}
+
+export interface Binding {
+  incoming?: {
+    url?: string;
+    headers: Record<string, string | string[] | undefined>;
+    socket?: { remoteAddress?: string };
+  };
+}
+
+export type App = Hono<{ Bindings: Binding }>;
+type HonoContext = Context<{ Bindings: Binding }>;
+
+/** 2 s is promised (contract.md §1); the rest is for the way. */
+export const REQUEST_DEADLINE_MS = 1_800;
+
+const NOBODY: Principal = { kind: 'key', id: 'nobody', label: 'nobody', grants: new Grants([]) };
+
+/** Registers one route. Throws `TypeError` when it has no access rule: such a route must not start. */
+export function mount<R extends RouteDeclaration>(
+  app: App,
+  declaration: R,
+  handler: Handler<R>,
+  door: Door,
+): void {
+  if (declaration.access === undefined) throw new TypeError(`route ${declaration.id} states no access`);
+  const path = declaration.path.replace(/\{key\}$/, ':key{.+}').replace(/\{(\w+)\}/g, ':$1');
+  app.on(declaration.method.toUpperCase(), path, (c) =>
+    serve(c, declaration, handler as Handler<RouteDeclaration>, door),
+  );
+}
+
+/** Answers what no route serves, in the one envelope: 405 with `Allow` when the path is known, 404 else. */
+export function serveUnknown(c: HonoContext, allowed: readonly string[], door: Door): Response {
+  const { method } = c.req;
+  if (allowed.length === 0) {
+    return serveFailure(
+      c,
+      new DomainError<ErrorCode>(
+        'route_unknown',
+        'There is nothing at this address; /docs lists what there is.',
+      ),
+      door,
+    );
+  }
+  const allow = allowed.join(', ');
+  const message = `${method} is not served here; ${allow} ${allowed.length === 1 ? 'is' : 'are'}.`;
+  return serveFailure(
+    c,
+    new DomainError<ErrorCode>('method_not_allowed', message, { details: { allow } }),
+    door,
+  );
+}
+
+/** Answers for what is thrown outside the routes, by a page or by Hono itself. */
+export function serveFailure(c: HonoContext, error: unknown, door: Door): Response {
+  const requestId = requestIdOf(c);
+  const { reply, reason, isOurs } = failure(error, requestId);
+  door.observe({
+    requestId,
+    route: 'unknown',
+    method: c.req.method,
+    status: reply.status,
+    durationMs: 0,
+    principal: undefined,
+    reason,
+    error: isOurs ? undefined : error,
+  });
+  return respond(reply, requestId, c.req.method);
+}
+
+async function serve(
+  c: HonoContext,
+  declaration: RouteDeclaration,
+  handler: Handler<RouteDeclaration>,
+  door: Door,
+): Promise<Response> {
+  const startedAt = performance.now();
+  const requestId = requestIdOf(c);
+  let principal: Principal | undefined;
+  let admission: Admission;
+  let reason: ErrorCode | undefined;
+  let unexpected: unknown;
+  let reply: Reply;
+  try {
+    const arrival: Arrival = {
+      route: declaration,
+      header: (name) => header(c, name),
+      remoteAddress: c.env?.incoming?.socket?.remoteAddress,
+      target: c.env?.incoming?.url ?? c.req.url,
+    };
+    admission = door.admitAddress && (await door.admitAddress(arrival));
+    principal = identify(declaration, arrival, door, c);
+    if (door.admitPrincipal && principal !== NOBODY) {
+      admission = { ...admission, ...(await door.admitPrincipal(arrival, principal)) };
+    }
+    const call = await validated(c, declaration, arrival, principal, requestId, door);
+    const work = handler(call);
+    if (!(work instanceof Promise)) reply = work;
+    else reply = await (declaration.isLongPoll ? work : within(work, REQUEST_DEADLINE_MS));
+  } catch (error) {
+    const failed = failure(error, requestId);
+    reply = failed.reply;
+    reason = failed.reason;
+    if (!failed.isOurs) unexpected = error;
+  }
+  if (admission) Object.assign(reply.headers, admission);
+  door.observe({
+    requestId,
+    route: declaration.id,
+    method: c.req.method,
+    status: reply.status,
+    durationMs: performance.now() - startedAt,
+    principal: principal?.id,
+    reason,
+    error: unexpected,
+  });
+  return respond(reply, requestId, c.req.method);
+}
+
+function identify(declaration: RouteDeclaration, arrival: Arrival, door: Door, c: HonoContext): Principal {
+  const { access } = declaration;
+  if (access === 'public') return NOBODY;
+  const principal = door.authenticate(arrival.header, arrival.target);
+  if (access === 'key') return principal;
+  const resource = access.resource?.map((name) => c.req.param(name) ?? '').join('/');
+  const { grants } = principal;
+  const isAllowed =
+    resource === undefined
+      ? grants.allowsSome(access.area, access.verb)
+      : grants.allows(access.area, access.verb, resource);
+  if (!isAllowed) {
+    throw new DomainError<ErrorCode>(
+      'forbidden',
+      `This key lacks the scope ${access.area}:${access.verb}${resource ? ` for '${resource}'` : ''}.`,
+      {
+        details: { scope: `${access.area}:${access.verb}` },
+      },
+    );
+  }
+  return principal;
+}
+
+async function validated(
+  c: HonoContext,
+  declaration: RouteDeclaration,
+  arrival: Arrival,
+  principal: Principal,
+  requestId: string,
+  door: Door,
+): Promise<Call> {
+  const issues: { path: string; message: string }[] = [];
+  const check = (schema: z.ZodType | undefined, value: unknown, place: string): unknown => {
+    if (!schema) return {};
+    const result = schema.safeParse(value);
+    if (result.success) return result.data;
+    for (const { path, message } of result.error.issues)
+      issues.push({ path: [place, ...path].join('.'), message });
+    return undefined;
+  };
+  const params = check(declaration.params, c.req.param(), 'path');
+  const query = check(declaration.query, declaration.query && queryOf(arrival.target), 'query');
+  let body: Body | undefined;
+  let checkedBody: unknown;
+  if (declaration.body) {
+    const maxBytes = declaration.body.bound === 'batch' ? door.maxBatchBytes : door.maxValueBytes;
+    body = await readBody(c.req.raw, declaration.body, maxBytes);
+    if (body) checkedBody = check(declaration.body.schema, body.value, 'body');
+  }
+  if (issues.length > 0) {
+    const [first] = issues;
+    throw new DomainError<ErrorCode>('input_invalid', `${first?.path}: ${first?.message}`, {
+      details: { issues: issues.slice(0, 50) },
+    });
+  }
+  return {
+    params: params as Call['params'],
+    query: query as Call['query'],
+    body: checkedBody as Call['body'],
+    bodyText: body?.text,
+    principal,
+    requestId,
+    method: c.req.method,
+    target: arrival.target,
+    header: arrival.header,
+    get signal() {
+      return c.req.raw.signal;
+    },
+  };
+}
+
+/** A repeated name becomes a list. */
+function queryOf(target: string): Record<string, string | string[]> {
+  const text = rawQuery(target);
+  const query: Record<string, string | string[]> = {};
+  if (text === '') return query;
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (name === '__proto__') continue;
+    const before = query[name];
+    query[name] = before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value];
+  }
+  return query;
+}
+
+function respond(reply: Reply, requestId: string, method: string): Response {
+  const { status, body, headers } = reply;
+  headers['X-Request-Id'] = requestId;
+  headers['X-Content-Type-Options'] = 'nosniff';
+  headers['Cache-Control'] ??= 'no-store';
+  if (method === 'HEAD' && typeof body === 'string')
+    headers['Content-Length'] = String(Buffer.byteLength(body));
+  return new Response(method === 'HEAD' ? null : body, { status, headers });
+}
+
+const REQUEST_ID = /^[\w-]{1,64}$/;
+
+/** The caller's `X-Request-Id` when it is well-formed, else a new one. */
+function requestIdOf(c: HonoContext): string {
+  const given = header(c, 'x-request-id');
+  return given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/** Node's own parsed headers: the web-standard object is made only where somebody asks for it. */
+function header(c: HonoContext, name: string): string | undefined {
+  const incoming = c.env?.incoming;
+  if (!incoming) return c.req.raw.headers.get(name) ?? undefined;
+  const value = incoming.headers[name];
+  return typeof value === 'string' ? value : value?.[0];
+}
+
+/** Methods that serve this path, for `Allow`. */
+export function methodsOf(path: string, routes: readonly RouteDeclaration[]): string[] {
+  const methods = routes
+    .filter(({ path: template }) => templatePattern(template).test(path))
+    .map(({ method }) => method.toUpperCase());
+  return [...new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))];
+}
+
+function templatePattern(template: string): RegExp {
+  const pattern = template
+    .replace(/[.]/g, '\\.')
+    .replace(/\{key\}$/, '.+')
+    .replace(/\{\w+\}/g, '[^/]+');
+  return new RegExp(`^${pattern}$`);
+}

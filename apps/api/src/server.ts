@@ -1,0 +1,90 @@
+/** This file owns the HTTP server: its bounds against slow and malformed clients, and its graceful stop. */
+
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { ErrorCode } from '@sluice/contract';
+import type { Service } from '@sluice/runtime';
+import { DomainError } from '@sluice/runtime';
+import type { Fetch } from './app.ts';
+import { failure } from './http/failure.ts';
+
+/** Long enough for a slow phone, short enough that a slow-header client cannot hold a socket for free. */
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+  keepAliveTimeout: 5_000,
+  maxHeaderSize: 16_384,
+} as const;
+const MAX_CONNECTIONS = 10_000;
+
+export class HttpServer implements Service {
+  readonly name = 'http';
+  readonly #server: Server;
+  readonly #host: string;
+  readonly #port: number;
+  readonly #stopping: AbortController;
+
+  /** `stopping` is aborted as the stop begins, so that long polls and streams end. */
+  constructor(options: { fetch: Fetch; host: string; port: number; stopping: AbortController }) {
+    this.#host = options.host;
+    this.#port = options.port;
+    this.#stopping = options.stopping;
+    const listener = getRequestListener(
+      (request, binding) => options.fetch(request, binding as Parameters<Fetch>[1]),
+      {
+        errorHandler: malformedTarget,
+      },
+    );
+    this.#server = createServer(LIMITS, (incoming, outgoing) => {
+      if (this.#stopping.signal.aborted) outgoing.setHeader('Connection', 'close');
+      void listener(incoming, outgoing);
+    });
+    this.#server.maxConnections = MAX_CONNECTIONS;
+  }
+
+  /** Where it listens; only after `start`. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host: this.#host, port: this.#port }, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Takes no new connection, lets running requests finish, then closes; at the deadline it closes what is left. */
+  stop(deadline: AbortSignal): Promise<void> {
+    this.#stopping.abort();
+    return new Promise((resolve) => {
+      const idle = setInterval(() => this.#server.closeIdleConnections(), 50);
+      deadline.addEventListener('abort', () => this.#server.closeAllConnections());
+      this.#server.close(() => {
+        clearInterval(idle);
+        resolve();
+      });
+      this.#server.closeIdleConnections();
+    });
+  }
+}
+
+/** What Hono never sees: a Host header or a target that is no URL. */
+function malformedTarget(): Response {
+  const requestId = randomUUID();
+  const error = new DomainError<ErrorCode>(
+    'input_invalid',
+    'The request line or the Host header is malformed.',
+  );
+  const { reply } = failure(error, requestId);
+  return new Response(reply.body, {
+    status: reply.status,
+    headers: { ...reply.headers, 'X-Request-Id': requestId },
+  });
+}
