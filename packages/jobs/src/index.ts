@@ -1,1 +1,19 @@
-export {};
+export {
+  type AttemptFacts,
+  type AttemptMiddleware,
+  MAX_LOG_LINE_BYTES,
+  MAX_PROGRESS_BYTES,
+  type Outcome,
+} from './attempt.ts';
+export { CANCELLED_REASON, DEFERRED_FAILURE_FIELD, isCancelRequested } from './cancel.ts';
+export { Catalog, type CatalogEntry } from './catalog.ts';
+export { type AttemptContext, defineJob, type JobDefinition, jobFault } from './define.ts';
+export {
+  FAILURE_CODES,
+  type FailureCode,
+  fatal,
+  type JobFailure,
+  readFailure,
+  retryAfter,
+} from './failure.ts';
+export { JobWorker, type JobWorkerOptions, type WorkerHealth } from './worker.ts';

@@ -1,0 +1,200 @@
+/**
+ * This file owns one BullMQ worker: its connections, its settings, what it tells about fetching, and how it is put away.
+ * What a job does is somebody else's; when it is taken for dead is the watchdog's.
+ */
+import type { RedisConfig } from '@sluice/config';
+import { close, connect, type RedisClient } from '@sluice/redis';
+import { type Log, within } from '@sluice/runtime';
+import {
+  type BackendFactory,
+  type Job as BullJob,
+  Worker as BullWorker,
+  createRedisBackend,
+  type RedisQueueBackend,
+} from 'bullmq';
+
+export interface ConsumerOptions {
+  queue: string;
+  /** BullMQ's key prefix of this queue. */
+  prefix: string;
+  redis: RedisConfig;
+  concurrency: number;
+  timing: ConsumerTiming;
+  /** Shown as the job's `processedBy`. */
+  workerName: string;
+  run: (job: BullJob, token: string) => Promise<unknown>;
+  /** A job that BullMQ failed instead of handing it to `run`, since its failure was already decided. */
+  onDeferredFailure: (job: BullJob) => void;
+  /** Locks that could not be renewed: somebody else may have these jobs by now. */
+  onLocksLost: (jobIds: readonly string[]) => void;
+  log: Log;
+}
+
+export interface ConsumerTiming {
+  /** How long a job stays ours without a renewal; renewed at half of it. Default 30 s. */
+  lockMs: number;
+  /** How often lost locks are looked for. A dead worker's job is handed out again within lock + 2 intervals. Default 5 s. */
+  stalledCheckMs: number;
+  /** How long one wait for a job lasts. Default 5 s. */
+  drainDelayMs: number;
+}
+
+export const DEFAULT_TIMING: ConsumerTiming = { lockMs: 30_000, stalledCheckMs: 5_000, drainDelayMs: 5_000 };
+
+/**
+ * BullMQ fails a job after this many lost locks, once and for all. Deliveries are limited by us, with a reason; an
+ * outage must not fail a job.
+ */
+const MAX_STALLED_COUNT = 10_000;
+/** After a failed fetch; BullMQ's own default of 15 s would be felt after every outage. */
+const RUN_RETRY_DELAY_MS = 1_000;
+/** Finished jobs per minute, a day of them, for whoever charts a queue. */
+const METRICS_MINUTES = 1_440;
+/** BullMQ keeps a delayed job's time times 4,096 as its score. */
+const DELAY_SCORE_FACTOR = 4_096;
+/** A delayed job this late should have been taken. */
+const LATE_MS = 1_000;
+
+export class Consumer {
+  readonly #client: RedisClient;
+  readonly #worker: BullWorker;
+  readonly #options: ConsumerOptions;
+  #running = 0;
+  #lastFetchAt = performance.now();
+  #hasFetched = false;
+  #onIdle: (() => void) | undefined;
+
+  /** Opens two connections and begins to take jobs as soon as Redis answers. */
+  constructor(options: ConsumerOptions) {
+    const { queue, prefix, redis, concurrency, timing, workerName, log } = options;
+    this.#options = options;
+    this.#client = connect({ config: redis, profile: 'worker', name: `worker:${queue}`, log });
+    this.#worker = new BullWorker(
+      queue,
+      // BullMQ makes a signal of its own for functions of three parameters; attempts have theirs.
+      (job: BullJob, token?: string) => this.#count(job, token ?? ''),
+      {
+        connection: this.#client,
+        prefix,
+        name: workerName,
+        concurrency,
+        lockDuration: timing.lockMs,
+        stalledInterval: timing.stalledCheckMs,
+        drainDelay: timing.drainDelayMs / 1_000,
+        maxStalledCount: MAX_STALLED_COUNT,
+        runRetryDelay: RUN_RETRY_DELAY_MS,
+        metrics: { maxDataPoints: METRICS_MINUTES },
+      },
+      this.#observedBackend(),
+    );
+    this.#worker.on('error', (error) => log.warn({ queue, error }, 'worker error'));
+    this.#worker.on('stalled', (jobId) =>
+      log.warn({ queue, jobId }, 'job lost by its worker, handed out again'),
+    );
+    this.#worker.on('lockRenewalFailed', (jobIds) => options.onLocksLost(jobIds));
+    this.#worker.on('active', () => this.#fetched());
+    this.#worker.on('failed', (job) => {
+      if (job?.deferredFailure !== undefined) options.onDeferredFailure(job);
+    });
+  }
+
+  /** Jobs this consumer runs now. */
+  get running(): number {
+    return this.#running;
+  }
+
+  get hasCapacity(): boolean {
+    return this.#running < this.#options.concurrency;
+  }
+
+  /** Milliseconds since Redis last answered a request for a job, with one or without. */
+  get lastFetchAgeMs(): number {
+    return performance.now() - this.#lastFetchAt;
+  }
+
+  /** The job's hash. */
+  jobKey(jobId: string): string {
+    return this.#worker.toKey(jobId);
+  }
+
+  /** True once Redis has answered a request for a job. */
+  get hasFetched(): boolean {
+    return this.#hasFetched;
+  }
+
+  /** Takes no more jobs and resolves when none runs and the connections are closed; may take for ever, `cut` ends it. */
+  async stop(): Promise<void> {
+    await this.#worker.close();
+    await close(this.#client);
+  }
+
+  /** The same for a consumer whose loop may hang: what runs goes on to its end, the rest is cut off. */
+  async retire(): Promise<void> {
+    await this.#worker.pause(true);
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    await this.cut();
+  }
+
+  /** Drops the connections now; jobs that still run lose their locks and are handed out again. Never rejects. */
+  async cut(): Promise<void> {
+    void this.#worker.close(true).catch(() => undefined);
+    try {
+      const blocking = await within(
+        this.#worker.getBackend().blockingClient ?? Promise.resolve(undefined),
+        100,
+      );
+      blocking?.disconnect();
+    } catch {
+      // It never connected: BullMQ's forced close has dropped it.
+    }
+    this.#client.disconnect();
+  }
+
+  /** Whether jobs wait that this queue would hand out now; asked over a client of its own, which fails fast. */
+  async hasWork(probe: RedisClient): Promise<boolean> {
+    const { wait, prioritized, delayed, limiter, meta } = this.#worker.keys;
+    const lateScore = (Date.now() - LATE_MS) * DELAY_SCORE_FACTOR;
+    const replies = await probe
+      .pipeline()
+      .llen(wait as string)
+      .zcard(prioritized as string)
+      .zcount(delayed as string, '-inf', lateScore)
+      .pttl(limiter as string)
+      .hexists(meta as string, 'paused')
+      .exec();
+    const [waiting, urgent, late, limitedMs, isPaused] = (replies ?? []).map(([error, reply]) => {
+      if (error) throw error;
+      return Number(reply);
+    }) as [number, number, number, number, number];
+    return waiting + urgent + late > 0 && limitedMs <= 0 && isPaused === 0;
+  }
+
+  async #count(job: BullJob, token: string): Promise<unknown> {
+    this.#running += 1;
+    try {
+      return await this.#options.run(job, token);
+    } finally {
+      this.#running -= 1;
+      if (this.#running === 0) this.#onIdle?.();
+    }
+  }
+
+  #fetched(): void {
+    this.#lastFetchAt = performance.now();
+    this.#hasFetched = true;
+  }
+
+  /** BullMQ's own backend; each answered fetch is noted. */
+  #observedBackend(): BackendFactory<RedisQueueBackend> {
+    return (name, opts, extra) => {
+      const backend = createRedisBackend(name, opts, extra);
+      const moveToActive = backend.moveToActive.bind(backend);
+      backend.moveToActive = async (...args) => {
+        const reply = await moveToActive(...args);
+        this.#fetched();
+        return reply;
+      };
+      return backend;
+    };
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * This file owns serving one queue: each job BullMQ hands out becomes an attempt, its outcome goes back, and the whole
+ * starts, tells how it is, is rebuilt when it no longer asks for jobs, and stops without losing one.
+ *
+ *   take -> attempt -> completed | retry | delay | fail     written by BullMQ, in one script each
+ *                   -> return    (stopping)                 back to the head of the queue, the attempt does not count
+ *                   -> lost      (lock gone)                nothing is written; the job is, or will be, somebody else's
+ *
+ * At least once: a worker that dies leaves its job locked for `lockMs`; then it is handed out again, at most
+ * `maxDeliveries` times, after which it fails with a reason.
+ */
+import { hostname } from 'node:os';
+import type { Keyspace, RedisConfig } from '@sluice/config';
+import type { RedisClient } from '@sluice/redis';
+import type { Log } from '@sluice/runtime';
+import { type Job as BullJob, WaitingError } from 'bullmq';
+import { Attempt, type AttemptFacts, type AttemptMiddleware, type Outcome } from './attempt.ts';
+import { CANCELLED_REASON, CancelWatch, isCancelRequested } from './cancel.ts';
+import type { Catalog } from './catalog.ts';
+import { Consumer, type ConsumerTiming, DEFAULT_TIMING } from './consumer.ts';
+import { bullError, decide } from './decision.ts';
+import { readFailure } from './failure.ts';
+import { Watchdog } from './watchdog.ts';
+
+export const DEFAULT_CONCURRENCY = 10;
+/** No attempt runs for ever; jobs and definitions may say less or more. */
+export const DEFAULT_ATTEMPT_TIMEOUT_MS = 3_600_000;
+/** Deliveries without an outcome after which a job fails: it takes its worker down with it. */
+export const DEFAULT_MAX_DELIVERIES = 10;
+export const DEFAULT_STOP_MS = 25_000;
+/** Lines kept of a job's log. */
+const KEPT_LOG_LINES = 100;
+/** Silence of this many drain delays is not chance. */
+const STUCK_DRAIN_DELAYS = 3;
+const REBUILDS_BEFORE_UNHEALTHY = 2;
+/** For jobs to go back to the queue once the deadline has passed, beside their grace. */
+const RETURN_MS = 2_500;
+
+export interface JobWorkerOptions {
+  queue: string;
+  redis: RedisConfig;
+  keys: Keyspace;
+  catalog: Catalog;
+  /** A client of profile `request` that several workers may share: asks for cancels and for work that nobody takes. */
+  probe: RedisClient;
+  log: Log;
+  /** Attempts at the same time; default 10. */
+  concurrency?: number | undefined;
+  /** Default 1 h. */
+  attemptTimeoutMs?: number | undefined;
+  /** Default 10. */
+  maxDeliveries?: number | undefined;
+  middleware?: readonly AttemptMiddleware[] | undefined;
+  timing?: Partial<ConsumerTiming> | undefined;
+}
+
+export interface WorkerHealth {
+  queue: string;
+  /** False when it has been rebuilt twice and still takes no job: the process should be replaced. */
+  isHealthy: boolean;
+  /** False when Redis does not answer. */
+  isReachable: boolean;
+  /** Milliseconds since Redis last answered a request for a job. */
+  lastFetchAgeMs: number;
+  /** How long jobs have been waiting while a slot was free and nobody asked for them; 0 when all is well. */
+  silentMs: number;
+  running: number;
+  concurrency: number;
+  rebuilds: number;
+}
+
+export class JobWorker {
+  readonly queue: string;
+  readonly #options: JobWorkerOptions;
+  readonly #timing: ConsumerTiming;
+  readonly #concurrency: number;
+  /** By attempt, not by id: a job whose lock was lost may be here twice. */
+  readonly #attempts = new Map<Attempt, string>();
+  readonly #watchdog: Watchdog;
+  readonly #cancelWatch: CancelWatch;
+  #consumer: Consumer;
+  #rebuilds = 0;
+  #rebuildsInARow = 0;
+  #isStopping = false;
+
+  /** Connects and begins to take jobs as soon as Redis answers. */
+  constructor(options: JobWorkerOptions) {
+    this.queue = options.queue;
+    this.#options = options;
+    this.#timing = { ...DEFAULT_TIMING, ...options.timing };
+    this.#concurrency = options.concurrency ?? DEFAULT_CONCURRENCY;
+    this.#consumer = this.#open();
+    this.#watchdog = new Watchdog({
+      checkMs: this.#timing.drainDelayMs,
+      limitMs: this.#timing.drainDelayMs * STUCK_DRAIN_DELAYS,
+      hasWork: () => this.#consumer.hasWork(options.probe),
+      hasCapacity: () => this.#consumer.hasCapacity,
+      lastFetchAgeMs: () => this.#consumer.lastFetchAgeMs,
+      onStuck: (silentMs) => this.#rebuild(silentMs),
+    });
+    this.#cancelWatch = new CancelWatch({
+      client: options.probe,
+      runningKeys: () => [...new Set(this.#attempts.values())],
+      onCancel: (jobKey) => {
+        for (const [attempt, key] of this.#attempts) {
+          if (key === jobKey) attempt.abort('cancelled', readFailure(CANCELLED_REASON).message);
+        }
+      },
+    });
+  }
+
+  health(): WorkerHealth {
+    return {
+      queue: this.queue,
+      isHealthy: this.#consumer.hasFetched || this.#rebuildsInARow <= REBUILDS_BEFORE_UNHEALTHY,
+      isReachable: this.#watchdog.isReachable,
+      lastFetchAgeMs: Math.round(this.#consumer.lastFetchAgeMs),
+      silentMs: Math.round(this.#watchdog.silentMs),
+      running: this.#attempts.size,
+      concurrency: this.#concurrency,
+      rebuilds: this.#rebuilds,
+    };
+  }
+
+  /**
+   * Takes no more jobs at once; those that run may finish within `deadlineMs` (default 25 s), then are aborted and go
+   * back to the queue. Resolves when none is left, at most 3.5 s after the deadline. Never rejects.
+   */
+  async stop(deadlineMs = DEFAULT_STOP_MS): Promise<void> {
+    this.#isStopping = true;
+    this.#watchdog.stop();
+    const returning = setTimeout(() => this.#returnRunning(), deadlineMs);
+    const lastCall = setTimeout(() => void this.#consumer.cut(), deadlineMs + RETURN_MS);
+    try {
+      await this.#consumer.stop();
+    } catch (error) {
+      this.#options.log.warn({ queue: this.queue, error }, 'worker did not close cleanly');
+    } finally {
+      clearTimeout(returning);
+      clearTimeout(lastCall);
+      this.#cancelWatch.stop();
+    }
+  }
+
+  #open(): Consumer {
+    const { queue, redis, keys, log } = this.#options;
+    return new Consumer({
+      queue,
+      redis,
+      log,
+      prefix: keys.queuePrefix(queue),
+      concurrency: this.#concurrency,
+      timing: this.#timing,
+      workerName: `${hostname()}-${process.pid}`,
+      run: (job, token) => this.#run(job, token),
+      onLocksLost: (jobIds) => this.#abortLost(jobIds),
+      onDeferredFailure: (job) => void this.#tellDeferred(job),
+    });
+  }
+
+  #rebuild(silentMs: number): void {
+    if (this.#isStopping) return;
+    const stuck = this.#consumer;
+    this.#rebuilds += 1;
+    this.#rebuildsInARow = stuck.hasFetched ? 1 : this.#rebuildsInARow + 1;
+    this.#options.log.error(
+      { queue: this.queue, silentMs: Math.round(silentMs), rebuilds: this.#rebuilds },
+      'worker took no jobs, rebuilt',
+    );
+    this.#consumer = this.#open();
+    void stuck.retire();
+  }
+
+  #returnRunning(): void {
+    for (const attempt of this.#attempts.keys()) attempt.abort('shutdown', 'the worker is stopping');
+  }
+
+  #abortLost(jobIds: readonly string[]): void {
+    for (const attempt of this.#attempts.keys()) {
+      if (jobIds.includes(attempt.facts.jobId))
+        attempt.abort('lock_lost', "the job's lock could not be renewed");
+    }
+  }
+
+  async #run(job: BullJob, token: string): Promise<unknown> {
+    const { catalog, maxDeliveries, attemptTimeoutMs, log, middleware } = this.#options;
+    const facts = factsOf(job, this.queue);
+    const jobKey = this.#consumer.jobKey(facts.jobId);
+    const attempt = new Attempt({
+      facts,
+      entry: catalog.find(job.name),
+      isolate: () => Promise.reject(new Error('not yet')),
+      sink: {
+        progress: (value) => job.updateProgress(value as object),
+        log: (line) => addLogLine(job, line),
+      },
+      middleware: middleware ?? [],
+      defaultTimeoutMs: attemptTimeoutMs ?? DEFAULT_ATTEMPT_TIMEOUT_MS,
+      maxDeliveries: maxDeliveries ?? DEFAULT_MAX_DELIVERIES,
+      onAbandoned: () =>
+        log.error(
+          { queue: this.queue, job: facts.name, jobId: facts.jobId },
+          'processor ignored its abort, left behind',
+        ),
+    });
+    this.#attempts.set(attempt, jobKey);
+    try {
+      const startedAt = performance.now();
+      const outcome = await this.#heedCancel(jobKey, await attempt.run());
+      await this.#tell(facts, outcome, performance.now() - startedAt);
+      return await conclude(job, token, outcome);
+    } finally {
+      this.#attempts.delete(attempt);
+    }
+  }
+
+  /** A cancel that came too late for this attempt keeps the job from another one. */
+  async #heedCancel(jobKey: string, outcome: Outcome): Promise<Outcome> {
+    if (outcome.kind !== 'retry' && outcome.kind !== 'delay') return outcome;
+    // Unanswered, the request stays in the job and is heeded at its next delivery.
+    const isRequested = await isCancelRequested(this.#options.probe, jobKey).catch(() => false);
+    return isRequested ? decide('cancelled', readFailure(CANCELLED_REASON).message) : outcome;
+  }
+
+  async #tellDeferred(job: BullJob): Promise<void> {
+    const { code, message } = readFailure(job.deferredFailure ?? '');
+    await this.#tell(factsOf(job, this.queue), decide(code, message), 0);
+  }
+
+  async #tell(facts: AttemptFacts, outcome: Outcome, durationMs: number): Promise<void> {
+    for (const each of (this.#options.middleware ?? []).toReversed()) {
+      try {
+        await each.after?.(facts, outcome, durationMs);
+      } catch (error) {
+        this.#options.log.error(
+          { queue: this.queue, jobId: facts.jobId, error },
+          'middleware failed after an attempt',
+        );
+      }
+    }
+  }
+}
+
+function factsOf(job: BullJob, queue: string): AttemptFacts {
+  return {
+    queue,
+    jobId: job.id ?? '',
+    name: job.name,
+    attempt: job.attemptsMade + 1,
+    maxAttempts: Math.max(1, job.opts.attempts ?? 1),
+    payload: job.data,
+    lostDeliveries: job.stalledCounter,
+    isFirstStart: job.attemptsStarted <= 1,
+    timeoutMs: undefined,
+    expiresAt: undefined,
+  };
+}
+
+async function addLogLine(job: BullJob, line: string): Promise<void> {
+  job.opts.keepLogs ??= KEPT_LOG_LINES;
+  await job.log(line);
+}
+
+/** Tells BullMQ what came of the attempt, in the words it knows: a value, or one of its errors. */
+async function conclude(job: BullJob, token: string, outcome: Outcome): Promise<unknown> {
+  switch (outcome.kind) {
+    case 'completed':
+      return outcome.result;
+    case 'delay':
+      // Read by BullMQ when it computes the wait before the next attempt; this instance only, never written back.
+      job.opts.backoff = { type: 'fixed', delay: outcome.delayMs };
+      throw bullError(outcome);
+    case 'retry':
+    case 'fail':
+      throw bullError(outcome);
+    case 'return':
+      // Refused (the lock is gone) or unanswered, the job is found by whoever looks for lost locks.
+      await job.moveToWait(token).catch(() => undefined);
+      throw new WaitingError();
+    case 'lost':
+      // To BullMQ the job has gone its own way, which it has.
+      throw new WaitingError();
+  }
+}
