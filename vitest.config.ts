@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
+/** The packages' sources, not their builds. */
+const resolve = { conditions: ['@sluice/source', 'module', 'node', 'development|production'] };
+
 export default defineConfig({
-  ssr: { resolve: { conditions: ['@sluice/source', 'module', 'node', 'development|production'] } },
+  ssr: { resolve },
+  // Vitest loads the global setup in an environment of its own, under this name.
+  environments: { __vitest__: { resolve } },
   test: {
     environment: 'node',
     include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'test/**/*.test.ts'],

@@ -1,0 +1,112 @@
+/** This file owns `redis-server` (or Valkey's) as a child process: its settings, its readiness, its end. */
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { identify } from './process-identity.ts';
+import type { EmbeddedEnd, ServerProgram, StartedServer } from './started-server.ts';
+
+export type ServerStart =
+  | { outcome: 'ready'; server: StartedServer }
+  | { outcome: 'not_installed' }
+  | { outcome: 'port_taken' }
+  | { outcome: 'failed'; end: EmbeddedEnd };
+
+/** A long append-only file takes a while to read. */
+const READY_DEADLINE_MS = 120_000;
+const STOP_DEADLINE_MS = 10_000;
+/** A forked rewrite of the append-only file may hold the output open after the server has gone. */
+const LAST_WORDS_MS = 500;
+const LAST_LINES = 20;
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+type Step = 'ready' | 'late' | 'not_installed';
+
+export async function startServerChild(options: {
+  program: ServerProgram;
+  directory: string;
+  port: number;
+  password: string;
+}): Promise<ServerStart> {
+  const { program, directory, port, password } = options;
+  // Its own process group: Ctrl-C must reach the workers alone, while they still have a Redis to report to.
+  const child = spawn(program, ['-'], { cwd: directory, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  const lastLines: string[] = [];
+  let wasAsked = false;
+  const ended = endOf(child).then((reason): EmbeddedEnd => ({ wasAsked, reason, lastLines }));
+  const stop = async () => {
+    wasAsked = true;
+    child.kill('SIGTERM');
+    const killer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS);
+    await ended;
+    clearTimeout(killer);
+  };
+  const firstStep = readOutput(child, lastLines);
+  child.stdin.on('error', () => undefined); // A server that ended before reading its settings says why on its output.
+  child.stdin.end(settings({ port, password }));
+
+  const step = await Promise.race([firstStep, ended.then(() => 'ended' as const)]);
+  if (step === 'not_installed') return { outcome: 'not_installed' };
+  const identity = step === 'ready' ? await identify(child.pid as number) : undefined;
+  if (!identity) {
+    if (step !== 'ended') await stop();
+    const isPortTaken = lastLines.some((line) => /Address already in use/i.test(line));
+    return isPortTaken ? { outcome: 'port_taken' } : { outcome: 'failed', end: await ended };
+  }
+  const version = /version=([\w.]+)/.exec(lastLines.join('\n'))?.[1] ?? 'unknown';
+  return { outcome: 'ready', server: { version, process: identity, ended, stop } };
+}
+
+/** Read from standard input, so that the password shows in no list of processes. */
+function settings({ port, password }: { port: number; password: string }): string {
+  return [
+    'bind 127.0.0.1',
+    `port ${port}`,
+    `requirepass ${password}`,
+    'daemonize no',
+    'dir ./',
+    'save ""',
+    'appendonly yes',
+    'appendfsync everysec',
+    // A queue whose keys are evicted loses jobs without a word.
+    'maxmemory-policy noeviction',
+    'loglevel notice',
+    'logfile ""',
+    '',
+  ].join('\n');
+}
+
+function readOutput(child: Child, lastLines: string[]): Promise<Step> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve('late'), READY_DEADLINE_MS);
+    const settle = (step: Step) => {
+      clearTimeout(timer);
+      resolve(step);
+    };
+    child.once('exit', () => clearTimeout(timer));
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return settle('not_installed');
+      clearTimeout(timer);
+      reject(error);
+    });
+    const onLine = (line: string) => {
+      lastLines.push(line);
+      if (lastLines.length > LAST_LINES) lastLines.shift();
+      if (line.includes('Ready to accept connections')) settle('ready');
+    };
+    createInterface({ input: child.stdout }).on('line', onLine);
+    createInterface({ input: child.stderr }).on('line', onLine);
+  });
+}
+
+function endOf(child: Child): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('exit', (status, signal) => {
+      const reason = signal ? `signal ${signal}` : `status ${status}`;
+      const timer = setTimeout(() => resolve(reason), LAST_WORDS_MS);
+      child.once('close', () => {
+        clearTimeout(timer);
+        resolve(reason);
+      });
+    });
+  });
+}
