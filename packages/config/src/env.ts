@@ -13,8 +13,12 @@ export class ConfigError extends Error {
   readonly faults: readonly ConfigFault[];
 
   constructor(faults: readonly ConfigFault[]) {
-    const lines = faults.map(({ name, got, wanted, example }) => `  ${name}: got ${got}, wanted ${wanted}, for example ${example}`);
-    super(`The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${lines.join('\n')}`);
+    const lines = faults.map(
+      ({ name, got, wanted, example }) => `  ${name}: got ${got}, wanted ${wanted}, for example ${example}`,
+    );
+    super(
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${lines.join('\n')}`,
+    );
     this.name = 'ConfigError';
     this.faults = faults;
   }
@@ -88,11 +92,20 @@ export class Env {
     return this.raw(name) !== undefined;
   }
 
-  text<D extends string | undefined>(names: string | readonly string[], fallback: D, rule?: TextRule): string | D {
+  text<D extends string | undefined>(
+    names: string | readonly string[],
+    fallback: D,
+    rule?: TextRule,
+  ): string | D {
     const found = this.raw(names);
     if (!found) return fallback;
     if (rule && !rule.pattern.test(found.value)) {
-      this.fault({ name: found.name, got: `'${found.value}'`, wanted: rule.wanted, example: `${found.name}=${rule.example}` });
+      this.fault({
+        name: found.name,
+        got: `'${found.value}'`,
+        wanted: rule.wanted,
+        example: `${found.name}=${rule.example}`,
+      });
       return fallback;
     }
     return found.value;
@@ -140,7 +153,12 @@ export class Env {
     const value = found.value.toLowerCase();
     if (TRUE.includes(value)) return true;
     if (FALSE.includes(value)) return false;
-    this.fault({ name: found.name, got: `'${found.value}'`, wanted: 'true or false', example: `${found.name}=${fallback}` });
+    this.fault({
+      name: found.name,
+      got: `'${found.value}'`,
+      wanted: 'true or false',
+      example: `${found.name}=${fallback}`,
+    });
     return fallback;
   }
 

@@ -1,4 +1,11 @@
-export { ConfigError, type ConfigFault, Env, type EnvironmentVariables, Secret, type TextRule } from './env.ts';
+export {
+  ConfigError,
+  type ConfigFault,
+  Env,
+  type EnvironmentVariables,
+  Secret,
+  type TextRule,
+} from './env.ts';
 export { type Keyspace, keyspace } from './keyspace.ts';
 export {
   type ClusterConfig,
@@ -11,4 +18,20 @@ export {
   type StandaloneConfig,
   type TlsConfig,
 } from './redis-config.ts';
-export { namesRedis, ROLES, type Role, type RolesConfig, readRoles, STORE_DRIVERS, type StoreDriver } from './roles.ts';
+export {
+  namesRedis,
+  ROLES,
+  type Role,
+  type RolesConfig,
+  readRoles,
+  STORE_DRIVERS,
+  type StoreDriver,
+} from './roles.ts';
+export {
+  parseServices,
+  RESERVED_SERVICE_NAMES,
+  SERVICE_TYPES,
+  type ServiceConfig,
+  type ServiceOptions,
+  type ServiceType,
+} from './services.ts';

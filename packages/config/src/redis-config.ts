@@ -47,6 +47,9 @@ export type RedisConfig = StandaloneConfig | SentinelConfig | ClusterConfig;
 export const DEFAULT_REDIS_HOST = 'localhost';
 export const DEFAULT_REDIS_PORT = 6379;
 export const DEFAULT_SENTINEL_PORT = 26379;
+/** What Sentinel's own documentation calls it. */
+export const DEFAULT_SENTINEL_MASTER = 'mymaster';
+export const HOST_PATTERN = /^[\w.:[\]-]{1,253}$/;
 /** The page's "0-15". */
 export const MAX_REDIS_DATABASE = 15;
 
@@ -90,10 +93,10 @@ export function readRedisConfig(env: Env, families: readonly string[]): RedisCon
     return {
       kind: 'sentinel',
       sentinels: readHosts(env, `${from}_SENTINEL_HOST`, sentinelPort),
-      master: env.text(masterName, 'mymaster', {
+      master: env.text(masterName, DEFAULT_SENTINEL_MASTER, {
         pattern: /^[\w.-]{1,128}$/,
         wanted: 'the name the Sentinels know the master by',
-        example: 'mymaster',
+        example: DEFAULT_SENTINEL_MASTER,
       }),
       sentinelUsername: env.text(firstSet(env, rest, 'SENTINEL_USERNAME'), undefined),
       sentinelPassword: env.secret(firstSet(env, rest, 'SENTINEL_PASSWORD')),
@@ -128,7 +131,7 @@ export function describeRedis(config: RedisConfig): string {
 }
 
 const HOST_RULE = {
-  pattern: /^[\w.:[\]-]{1,253}$/,
+  pattern: HOST_PATTERN,
   wanted: 'a host name or IP address',
   example: 'localhost',
 };
@@ -149,15 +152,25 @@ function readTls(env: Env, pick: (part: string) => string): TlsConfig {
 function readHosts(env: Env, name: string, defaultPort: number): HostPort[] {
   const hosts: HostPort[] = [];
   for (const entry of env.list(name)) {
-    const match = /^(\[[\da-fA-F:]+\]|[\w.-]+)(?::(\d{1,5}))?$/.exec(entry);
-    const port = match?.[2] === undefined ? defaultPort : Number(match[2]);
-    if (!match?.[1] || port < PORT.min || port > PORT.max) {
-      env.fault({ name, got: `'${entry}'`, wanted: 'a comma list of host or host:port', example: `${name}=redis-1:6379,redis-2:6379` });
-      continue;
-    }
-    hosts.push({ host: match[1].replace(/^\[|\]$/g, ''), port });
+    const host = parseHostPort(entry, defaultPort);
+    if (host) hosts.push(host);
+    else
+      env.fault({
+        name,
+        got: `'${entry}'`,
+        wanted: 'a comma list of host or host:port',
+        example: `${name}=redis-1:6379,redis-2:6379`,
+      });
   }
   return hosts;
+}
+
+/** `host`, `host:port` or `[IPv6]:port`; `undefined` when the text is none of them. */
+export function parseHostPort(text: string, defaultPort: number): HostPort | undefined {
+  const match = /^(\[[\da-fA-F:]+\]|[\w.-]+)(?::(\d{1,5}))?$/.exec(text);
+  const port = match?.[2] === undefined ? defaultPort : Number(match[2]);
+  if (!match?.[1] || port < PORT.min || port > PORT.max) return undefined;
+  return { host: match[1].replace(/^\[|\]$/g, ''), port };
 }
 
 /** redis://[[user]:password@]host[:port][/database], rediss:// for TLS. */
