@@ -27,11 +27,5 @@ export {
   STORE_DRIVERS,
   type StoreDriver,
 } from './roles.ts';
-export {
-  parseServices,
-  RESERVED_SERVICE_NAMES,
-  SERVICE_TYPES,
-  type ServiceConfig,
-  type ServiceOptions,
-  type ServiceType,
-} from './services.ts';
+export { parseServices, type ServiceConfig, type ServiceOptions } from './services.ts';
+export { RESERVED_SERVICE_NAMES, SERVICE_TYPES, type ServiceType } from './services-file.ts';
