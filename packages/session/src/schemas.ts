@@ -1,0 +1,43 @@
+/** This file owns the words of sessions: what a user id, a token and a session look like outside, and the error codes. */
+import { z } from 'zod';
+
+export const SESSION_ERRORS = [
+  /** The token or id names no live session: unknown, expired, ended, revoked or never issued by us. */
+  'session_not_found',
+  /** The session was saved by another after the version this change builds on. */
+  'session_conflict',
+  /** The token has a successor already; it is honoured for the overlap, and cannot be rotated again. */
+  'session_superseded',
+  /** All sessions of the user were revoked after the login began. */
+  'session_revoked',
+  /** The user has as many sessions as allowed, and the store refuses rather than ends the oldest. */
+  'session_limit_reached',
+  'session_data_too_large',
+  'session_data_invalid',
+  /** A request that a browser may have sent on behalf of another site. */
+  'csrf_refused',
+] as const;
+export type SessionErrorCode = (typeof SESSION_ERRORS)[number];
+
+export const MAX_USER_ID_BYTES = 256;
+/** A session id in base64url: 16 random bytes. It names a session in lists and logs, and opens nothing. */
+export const SESSION_ID_PATTERN = /^[A-Za-z0-9_-]{21}[AQgw]$/;
+/** A token in base64url: 60 bytes, of which 32 are its secret. */
+export const SESSION_TOKEN_PATTERN = /^[A-Za-z0-9_-]{80}$/;
+/** The longest life a single session may ask for. */
+export const MAX_SESSION_SECONDS = 365 * 24 * 3_600;
+
+export const userIdSchema = z
+  .string()
+  .min(1)
+  .refine((text) => text.isWellFormed() && new TextEncoder().encode(text).length <= MAX_USER_ID_BYTES, {
+    message: `must be well-formed Unicode of at most ${MAX_USER_ID_BYTES} bytes`,
+  });
+
+export const sessionIdSchema = z.string().regex(SESSION_ID_PATTERN, { message: 'must be a session id' });
+export const sessionTokenSchema = z
+  .string()
+  .regex(SESSION_TOKEN_PATTERN, { message: 'must be a session token' });
+export const sessionSecondsSchema = z.number().int().min(1).max(MAX_SESSION_SECONDS);
+export const sessionVersionSchema = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+export const sessionGenerationSchema = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);

@@ -1,0 +1,351 @@
+/**
+ * This file owns sessions: made, read, saved, rotated and ended by token; listed and revoked by user.
+ *
+ * ```
+ *            create                 rotate: new token, old one good for the overlap
+ *   nobody ─────────▶ live ◀──────────┐
+ *                      │ └────────────┘
+ *                      │ read, save: renews the idle timeout, never past the absolute one
+ *                      ▼
+ *   idle · absolute timeout · end · revoke · revokeAll        nothing leads back
+ * ```
+ *
+ * When the store is away every call rejects with the store's own error (`redisFault` names it): nothing is ever taken
+ * for live on the strength of what was known before. Nothing is kept in this process.
+ */
+import type { Log } from '@sluice/runtime';
+import type { Deed, SessionDriver, SessionRecord, WhenFull } from './driver.ts';
+import { MAX_SESSION_SECONDS, userIdSchema } from './schemas.ts';
+import {
+  DEFAULT_MAX_DATA_BYTES,
+  dataText,
+  type Session,
+  type SessionData,
+  type SessionSummary,
+  sessionError,
+  sessionOf,
+  summaryOf,
+} from './session.ts';
+import { type PresentedToken, TokenMint } from './token.ts';
+
+/** The page's "Session data 1800"; also the inactivity limit of NIST SP 800-63B §2.2.3 (AAL2). */
+export const DEFAULT_IDLE_MS = 30 * 60_000;
+/** The reauthentication limit of NIST SP 800-63B §2.2.3 (AAL2). */
+export const DEFAULT_ABSOLUTE_MS = 12 * 3_600_000;
+/** Requests that a browser has under way while the token is replaced arrive within it. */
+export const DEFAULT_OVERLAP_MS = 10_000;
+export const DEFAULT_MAX_PER_USER = 100;
+/** A touch is a write; a tenth of the idle timeout is precise enough, and seldom pays below half a minute. */
+const MIN_TOUCH_EVERY_MS = 30_000;
+/** With this many at once, the slowest of that many writers is through. */
+const UPDATE_ATTEMPTS = 10;
+const MAX_ADDRESS_CHARACTERS = 64;
+const MAX_AGENT_CHARACTERS = 256;
+
+export interface SessionsOptions {
+  driver: SessionDriver;
+  /** At least 32 random bytes, the same in every process. Changing it ends every session. */
+  secret: Buffer;
+  /** Default 30 minutes. A session ends when it is not used so long. */
+  idleMs?: number;
+  /** Default 12 hours. A session ends so long after its creation, used or not; a rotation does not renew it. */
+  absoluteMs?: number;
+  /** Uses younger than this are not written down. Default a tenth of `idleMs`, at least 30 s. */
+  touchEveryMs?: number;
+  /** How long a rotated token is still honoured, default 10 s; 0: it dies at once. */
+  overlapMs?: number;
+  /** Default 100, at most 1,000. */
+  maxPerUser?: number;
+  /** What a login does when the user has `maxPerUser` sessions: ends the one that expires first (default), or is refused. */
+  whenFull?: WhenFull;
+  /** Default 64 KiB. */
+  maxDataBytes?: number;
+  /** Told of creation, rotation and ends by session id, and of replayed tokens. Never of tokens or data. */
+  log?: Log;
+}
+
+export interface NewSessionOptions {
+  /** 1 to 256 bytes; `null` for a visitor who has not logged in. */
+  userId: string | null;
+  /** Default `{}`. */
+  data?: SessionData;
+  /** For this session only; default the store's. */
+  idleMs?: number;
+  absoluteMs?: number;
+  /** Where and with what the user logged in, for the user's own list. Cut at 64 and 256 characters. */
+  address?: string | null;
+  agent?: string | null;
+  /**
+   * What `generation(userId)` was before the password was looked at. When all sessions of the user were revoked since,
+   * the login fails with `session_revoked`. Absent: a login that overlaps a revocation may outlive it, listed as any other.
+   */
+  generation?: number;
+  /** The token in use until now, which ends: a login makes a new session, and never adopts the visitor's. */
+  replaces?: string;
+}
+
+export interface IssuedSession {
+  /** Shown once; only its keyed hash is stored. */
+  token: string;
+  session: Session;
+}
+
+export class Sessions {
+  readonly #driver: SessionDriver;
+  readonly #mint: TokenMint;
+  readonly #idleMs: number;
+  readonly #absoluteMs: number;
+  readonly #touchEveryMs: number;
+  readonly #overlapMs: number;
+  readonly #maxPerUser: number;
+  readonly #whenFull: WhenFull;
+  readonly #maxDataBytes: number;
+  readonly #log: Log | undefined;
+
+  /** Throws `TypeError` for a short secret or a number out of range. */
+  constructor(options: SessionsOptions) {
+    this.#driver = options.driver;
+    this.#mint = new TokenMint(options.secret);
+    this.#idleMs = checkMs('idleMs', options.idleMs ?? DEFAULT_IDLE_MS);
+    this.#absoluteMs = checkMs('absoluteMs', options.absoluteMs ?? DEFAULT_ABSOLUTE_MS);
+    this.#touchEveryMs = options.touchEveryMs ?? Math.max(MIN_TOUCH_EVERY_MS, this.#idleMs / 10);
+    this.#overlapMs = options.overlapMs ?? DEFAULT_OVERLAP_MS;
+    this.#maxPerUser = options.maxPerUser ?? DEFAULT_MAX_PER_USER;
+    if (!(Number.isInteger(this.#maxPerUser) && this.#maxPerUser >= 1 && this.#maxPerUser <= 1_000)) {
+      throw new TypeError(`maxPerUser is a whole number from 1 to 1000, not ${this.#maxPerUser}`);
+    }
+    this.#whenFull = options.whenFull ?? 'end_oldest';
+    this.#maxDataBytes = options.maxDataBytes ?? DEFAULT_MAX_DATA_BYTES;
+    this.#log = options.log;
+  }
+
+  /**
+   * Makes a session with a fresh token. Throws `session_revoked`, `session_limit_reached` (only when the store refuses
+   * rather than ends the oldest), `session_data_invalid`, `session_data_too_large`.
+   */
+  async create(options: NewSessionOptions): Promise<IssuedSession> {
+    const { userId, replaces } = options;
+    if (userId !== null) checkUserId(userId);
+    const { token, presented } = this.#mint.mint(this.#mint.userTag(userId));
+    const creation = await this.#driver.create({
+      place: presented,
+      userId,
+      data: dataText(options.data ?? {}, this.#maxDataBytes),
+      idleMs: checkMs('idleMs', options.idleMs ?? this.#idleMs),
+      absoluteMs: checkMs('absoluteMs', options.absoluteMs ?? this.#absoluteMs),
+      address: options.address?.slice(0, MAX_ADDRESS_CHARACTERS) ?? null,
+      agent: options.agent?.slice(0, MAX_AGENT_CHARACTERS) ?? null,
+      generation: options.generation ?? null,
+      maxPerUser: this.#maxPerUser,
+      whenFull: this.#whenFull,
+    });
+    switch (creation.kind) {
+      case 'full':
+        throw sessionError(
+          'session_limit_reached',
+          `the user has ${this.#maxPerUser} sessions, as many as are allowed`,
+        );
+      case 'revoked':
+        throw sessionError(
+          'session_revoked',
+          'all sessions of the user were revoked while the login was under way',
+          {
+            generation: creation.generation,
+          },
+        );
+      case 'created':
+        // Should the old one fail to end, this one is never told to anybody.
+        if (replaces !== undefined) await this.end(replaces);
+        this.#log?.info({ sessionId: creation.record.id }, 'session created');
+        return { token, session: sessionOf(creation.record) };
+    }
+  }
+
+  /** The live session of `token`, its idle timeout renewed; `undefined` when there is none. `touch: false` renews nothing. */
+  async read(token: string, { touch = true }: { touch?: boolean } = {}): Promise<Session | undefined> {
+    const deed: Deed = touch
+      ? { kind: 'touch', everyMs: this.#touchEveryMs, idleMs: null }
+      : { kind: 'look' };
+    const presented = this.#mint.read(token);
+    if (!presented) return undefined;
+    const verdict = await this.#driver.present(presented, deed);
+    if (verdict.kind === 'reused') this.#tellReuse(presented);
+    return verdict.kind === 'live' ? sessionOf(verdict.record) : undefined;
+  }
+
+  /**
+   * Replaces the data of a session that is live and still at `version`; `null` replaces whatever is there. Throws
+   * `session_not_found` (it never brings an ended session back) and `session_conflict` with the stored `version`.
+   */
+  async save(
+    token: string,
+    { data, version }: { data: SessionData; version: number | null },
+  ): Promise<Session> {
+    const text = dataText(data, this.#maxDataBytes);
+    const { record } = await this.#demand(token, { kind: 'save', data: text, version, idleMs: null });
+    return sessionOf(record);
+  }
+
+  /**
+   * Changes the data by a function of what is stored, and does it again on the newer state when another save came
+   * between: no change is lost. `change` may run up to 10 times, then `session_conflict`. Throws `session_not_found`.
+   */
+  async update(
+    token: string,
+    change: (data: Record<string, unknown>, session: Session) => SessionData | Promise<SessionData>,
+  ): Promise<Session> {
+    let stored = 0;
+    for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt += 1) {
+      const session = sessionOf((await this.#demand(token, { kind: 'look' })).record);
+      const data = await change(session.data.toJSON() as Record<string, unknown>, session);
+      const text = dataText(data, this.#maxDataBytes);
+      const verdict = await this.#judge(token, {
+        kind: 'save',
+        data: text,
+        version: session.version,
+        idleMs: null,
+      });
+      if (verdict.kind === 'live') return sessionOf(verdict.record);
+      stored = verdict.version;
+    }
+    throw conflict(stored);
+  }
+
+  /**
+   * Gives the session a new token, to be done at every change of privilege. The old one stays good for `overlapMs`
+   * (default the store's), can save and end but not rotate: then `session_superseded`. Throws `session_not_found`.
+   */
+  async rotate(
+    token: string,
+    { overlapMs = this.#overlapMs }: { overlapMs?: number } = {},
+  ): Promise<IssuedSession> {
+    const current = this.#mint.read(token);
+    if (!current) throw notFound();
+    const next = this.#mint.mint(current.user, current.id);
+    const { record } = await this.#demand(token, {
+      kind: 'rotate',
+      nextHash: next.presented.hash,
+      overlapMs,
+    });
+    this.#log?.info({ sessionId: record.id }, 'session rotated');
+    return { token: next.token, session: sessionOf(record) };
+  }
+
+  /** Logs out. False when there was no live session: it is ended either way. */
+  async end(token: string): Promise<boolean> {
+    const presented = this.#mint.read(token);
+    if (!presented) return false;
+    const verdict = await this.#driver.present(presented, { kind: 'end' });
+    if (verdict.kind !== 'live') return false;
+    this.#log?.info({ sessionId: presented.id }, 'session ended');
+    return true;
+  }
+
+  /** The live sessions of a user, the last used first. */
+  async list(userId: string): Promise<SessionSummary[]> {
+    const records = await this.#driver.list(this.#tagOf(userId));
+    return records.map(summaryOf).sort((a, b) => b.seenAtMs - a.seenAtMs || b.createdAtMs - a.createdAtMs);
+  }
+
+  /** How often all sessions of the user were revoked. To be asked before the password is looked at; see `create`. */
+  async generation(userId: string): Promise<number> {
+    return await this.#driver.generation(this.#tagOf(userId));
+  }
+
+  /** Ends one session of the user by its id; false when the user has no such session. */
+  async revoke(userId: string, sessionId: string): Promise<boolean> {
+    const isRevoked = await this.#driver.revoke({ user: this.#tagOf(userId), id: sessionId });
+    if (isRevoked) this.#log?.info({ sessionId }, 'session revoked');
+    return isRevoked;
+  }
+
+  /**
+   * Ends every session of the token's user but its own, logins under way included; answers how many were ended. To be
+   * done after a change of password. Throws `session_not_found`.
+   */
+  async revokeOthers(token: string): Promise<number> {
+    const { record, ended } = await this.#demand(token, {
+      kind: 'revoke_others',
+      memoryMs: this.#absoluteMs,
+    });
+    this.#log?.info({ sessionId: record.id, ended }, 'other sessions revoked');
+    return ended;
+  }
+
+  /** Ends all sessions of the user, logins under way included, in one step; answers how many were live. */
+  async revokeAll(userId: string): Promise<number> {
+    const ended = await this.#driver.revokeAll(this.#tagOf(userId), this.#absoluteMs);
+    this.#log?.info({ ended }, 'sessions of a user revoked');
+    return ended;
+  }
+
+  /** Ends all sessions of all users that had any when the call began, user by user; answers how many were live. */
+  async revokeEveryone(): Promise<number> {
+    let ended = 0;
+    for await (const page of this.#driver.users()) {
+      const counts = await Promise.all(page.map((user) => this.#driver.revokeAll(user, this.#absoluteMs)));
+      for (const count of counts) ended += count;
+    }
+    this.#log?.warn({ ended }, 'sessions of everyone revoked');
+    return ended;
+  }
+
+  /** Like `#judge`, for deeds that know no conflict or where it is the caller's. */
+  async #demand(token: string, deed: Deed): Promise<{ record: SessionRecord; ended: number }> {
+    const verdict = await this.#judge(token, deed);
+    if (verdict.kind === 'conflict') throw conflict(verdict.version);
+    return verdict;
+  }
+
+  async #judge(token: string, deed: Deed) {
+    const presented = this.#mint.read(token);
+    if (!presented) throw notFound();
+    const verdict = await this.#driver.present(presented, deed);
+    switch (verdict.kind) {
+      case 'live':
+      case 'conflict':
+        return verdict;
+      case 'superseded':
+        throw sessionError(
+          'session_superseded',
+          'the session has a newer token already; this one ends shortly',
+        );
+      case 'reused':
+        this.#tellReuse(presented);
+        throw notFound();
+      case 'absent':
+        throw notFound();
+    }
+  }
+
+  #tagOf(userId: string): string {
+    checkUserId(userId);
+    return this.#mint.userTag(userId);
+  }
+
+  #tellReuse({ id }: PresentedToken): void {
+    this.#log?.warn({ sessionId: id }, 'replaced session token shown again');
+  }
+}
+
+function checkUserId(userId: string): void {
+  if (!userIdSchema.safeParse(userId).success)
+    throw new TypeError('a user id has 1 to 256 bytes of well-formed Unicode');
+}
+
+function checkMs(name: string, ms: number): number {
+  if (!(Number.isInteger(ms) && ms >= 1 && ms <= MAX_SESSION_SECONDS * 1_000)) {
+    throw new TypeError(`${name} is a whole number of milliseconds from 1 to a year, not ${ms}`);
+  }
+  return ms;
+}
+
+function notFound() {
+  return sessionError('session_not_found', 'there is no live session for this token');
+}
+
+function conflict(version: number) {
+  return sessionError('session_conflict', `the session was saved by another and is at version ${version}`, {
+    version,
+  });
+}

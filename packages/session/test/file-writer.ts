@@ -1,0 +1,12 @@
+/** This file owns one writing process of the file driver's test: counts to a number in a session that others count in too. */
+import { FileSessionDriver } from '../src/file-driver.ts';
+import { Sessions } from '../src/sessions.ts';
+
+const [directory = '', secret = '', token = '', times = '0'] = process.argv.slice(2);
+const sessions = new Sessions({
+  driver: new FileSessionDriver({ directory }),
+  secret: Buffer.from(secret, 'hex'),
+});
+for (let turn = 0; turn < Number(times); turn += 1) {
+  await sessions.update(token, ({ count }) => ({ count: Number(count) + 1 }));
+}

@@ -1,0 +1,125 @@
+import { expect, test } from 'vitest';
+import { describeSessions } from './driver-suite.ts';
+import { onRedis } from './setup.ts';
+
+describeSessions('Redis', onRedis);
+
+test('all keys of a user share one hash slot, and each expires', async (t) => {
+  const { sessions, redis } = await onRedis(t);
+  await sessions.create({ userId: 'ada' });
+  const own = await sessions.create({ userId: 'ada' });
+  await sessions.rotate(own.token);
+  await sessions.revokeOthers(own.token);
+  await sessions.revokeAll('bob');
+
+  const keys = await redis.allKeys();
+
+  const tags = new Map<string, number>();
+  for (const key of keys) {
+    const tag = /\{([\w-]{16})\}/.exec(key)?.[1] ?? 'none';
+    tags.set(tag, (tags.get(tag) ?? 0) + 1);
+    expect(await redis.client.pttl(key), key).toBeGreaterThan(0);
+  }
+  expect([...tags.values()].sort()).toEqual([1, 2]);
+});
+
+test('the record of a user outlives each session, also one whose timeout grows with use', async (t) => {
+  const { sessions, redis } = await onRedis(t, { touchEveryMs: 0, idleMs: 5_000 });
+  const { token, session } = await sessions.create({ userId: 'ada' });
+
+  await expect
+    .poll(async () => (await sessions.read(token))?.seenAtMs, { interval: 5 })
+    .toBeGreaterThan(session.seenAtMs);
+
+  const ttls = await Promise.all(
+    (await redis.allKeys()).map(async (key) => [key, await redis.client.pttl(key)] as const),
+  );
+  const ofUser = ttls.find(([key]) => key.endsWith(':user'))?.[1] ?? 0;
+  const ofSession = ttls.find(([key]) => key.includes(':s:'))?.[1] ?? 0;
+  expect(ttls).toHaveLength(2);
+  expect(ofUser).toBeGreaterThanOrEqual(ofSession - 1);
+});
+
+test('the last logout leaves no key behind', async (t) => {
+  const { sessions, redis } = await onRedis(t);
+  const first = await sessions.create({ userId: 'ada' });
+  const second = await sessions.create({ userId: 'ada' });
+  const visitor = await sessions.create({ userId: null });
+
+  for (const { token } of [first, second, visitor]) await sessions.end(token);
+
+  expect(await redis.allKeys()).toEqual([]);
+});
+
+test('revoking and evicting sessions frees their keys', async (t) => {
+  const { sessions, redis } = await onRedis(t, { maxPerUser: 2 });
+  for (let login = 0; login < 5; login += 1) await sessions.create({ userId: 'ada' });
+  const kept = await redis.allKeys();
+
+  await sessions.revokeAll('ada');
+
+  expect(kept.filter((key) => key.includes(':s:'))).toHaveLength(2);
+  expect((await redis.allKeys()).map((key) => key.split('}')[1])).toEqual([':user']);
+});
+
+test('reading, listing and revoking what is not there writes nothing', async (t) => {
+  const { sessions, redis } = await onRedis(t);
+  const { token } = await sessions.create({ userId: 'ada' });
+  await sessions.end(token);
+
+  await sessions.read(token);
+  await sessions.end(token);
+  await sessions.list('ada');
+  await sessions.generation('ada');
+  await sessions.revoke('ada', 'A'.repeat(22));
+  await expect(sessions.update(token, (data) => data)).rejects.toMatchObject({ code: 'session_not_found' });
+
+  expect(await redis.allKeys()).toEqual([]);
+});
+
+test('nothing in Redis holds a token, its secret part or a user id in a key', async (t) => {
+  const { sessions, redis, secret } = await onRedis(t);
+  const { token } = await sessions.create({ userId: 'ada-lovelace' });
+  const { token: next } = await sessions.rotate(token);
+
+  let dump = '';
+  for (const key of await redis.allKeys())
+    dump += `${key}\n${JSON.stringify(await redis.client.hgetall(key))}\n`;
+
+  for (const issued of [token, next]) {
+    expect(dump).not.toContain(issued);
+    expect(dump).not.toContain(issued.slice(38));
+    expect(dump).not.toContain(Buffer.from(issued, 'base64url').toString('hex').slice(56));
+  }
+  expect(dump).not.toContain(secret.toString('base64url'));
+  expect((await redis.allKeys()).join()).not.toContain('ada');
+});
+
+test('a session whose user record was lost is dead, and a new login does not wake it', async (t) => {
+  const { sessions, redis } = await onRedis(t);
+  const { token } = await sessions.create({ userId: 'ada' });
+  const userKey = (await redis.allKeys()).find((key) => key.endsWith(':user')) ?? '';
+  const listing = await redis.client.hgetall(userKey);
+
+  await redis.client.del(userKey);
+  const whileLost = await sessions.read(token);
+  await sessions.create({ userId: 'ada' });
+  const field = Object.keys(listing).find((name) => name.startsWith('s:')) ?? '';
+  await redis.client.hset(userKey, field, listing[field] ?? '');
+
+  expect(whileLost).toBeUndefined();
+  expect(await sessions.read(token)).toBeUndefined();
+});
+
+test('a session copied back into Redis after its end stays dead', async (t) => {
+  const { sessions, redis } = await onRedis(t);
+  await sessions.create({ userId: 'ada' });
+  const { token, session } = await sessions.create({ userId: 'ada' });
+  const key = (await redis.allKeys()).find((each) => each.endsWith(`:s:${session.id}`)) ?? '';
+  const dump = await redis.client.dumpBuffer(key);
+
+  await sessions.end(token);
+  await redis.client.restore(key, 0, dump);
+
+  expect(await sessions.read(token)).toBeUndefined();
+});
