@@ -1,6 +1,8 @@
 /** This file owns what an error code means in HTTP. A code of any domain that has no row here does not compile. */
 
 import type { AccessErrorCode } from '@sluice/access/schemas';
+import type { CacheErrorCode } from '@sluice/cache/schemas';
+import type { JobsErrorCode } from '@sluice/jobs/schemas';
 
 /** Codes that the door itself raises, before or around a handler. */
 export const DOOR_ERROR_CODES = [
@@ -24,7 +26,7 @@ export const DOOR_ERROR_CODES = [
 
 export type DoorErrorCode = (typeof DOOR_ERROR_CODES)[number];
 
-export type ErrorCode = DoorErrorCode | AccessErrorCode;
+export type ErrorCode = DoorErrorCode | AccessErrorCode | CacheErrorCode | JobsErrorCode;
 
 export const STATUS = {
   unauthenticated: 401,
@@ -49,4 +51,32 @@ export const STATUS = {
   key_ended: 409,
   too_many_keys: 409,
   secret_changed: 500,
+  key_not_found: 404,
+  key_exists: 409,
+  // DreamFactory's own answer to a map of which a key is there.
+  keys_exist: 400,
+  ttl_invalid: 400,
+  value_invalid: 400,
+  value_too_large: 413,
+  tag_invalid: 400,
+  etag_mismatch: 412,
+  not_an_integer: 409,
+  cursor_invalid: 400,
+  cache_lease_lost: 409,
+  load_timeout: 503,
+  flush_denied: 403,
+  flush_unconfirmed: 400,
+  storage_busy: 503,
+  job_invalid: 400,
+  job_not_found: 404,
+  queue_not_found: 404,
+  scheduler_not_found: 404,
+  job_not_in_state: 409,
+  job_locked: 409,
+  idempotency_mismatch: 422,
+  batch_refused: 400,
+  queue_not_paused: 409,
+  queue_active: 409,
+  flow_spans_slots: 400,
+  waiters_full: 503,
 } as const satisfies Record<ErrorCode, number>;

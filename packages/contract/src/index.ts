@@ -11,3 +11,4 @@ export {
   route,
 } from './route.ts';
 export { routes } from './routes/index.ts';
+export { newJob } from './routes/jobs.ts';

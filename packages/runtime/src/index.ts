@@ -2,7 +2,14 @@ export { type Clock, systemClock } from './clock.ts';
 export { DeadlineError, within } from './deadline.ts';
 export { parseBytes, parseDuration } from './duration.ts';
 export { DomainError, type ErrorDetails } from './errors.ts';
-export { type JsonMember, JsonText, jsonDepth, jsonElements, jsonMembers } from './json.ts';
+export {
+  type JsonMember,
+  JsonText,
+  jsonDepth,
+  jsonElements,
+  jsonMembers,
+  stringifyCarrying,
+} from './json.ts';
 export { DEFAULT_STOP_DEADLINE_MS, type Running, type Service, startAll, untilSignal } from './lifecycle.ts';
 export { createLog, LOG_LEVELS, type Log, type LogLevel } from './log.ts';
 export { type Counter, type Gauge, type Histogram, LATENCY_BUCKETS_SECONDS, Metrics } from './metrics.ts';

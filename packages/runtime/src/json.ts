@@ -18,6 +18,19 @@ export class JsonText {
   }
 }
 
+/** JSON of a value in which `JsonText`, at any depth of arrays and plain objects, stands as its own text. */
+export function stringifyCarrying(value: unknown): string {
+  if (value instanceof JsonText) return value.text;
+  if (Array.isArray(value)) return `[${value.map((each) => stringifyCarrying(each)).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  let text = '';
+  for (const [name, member] of Object.entries(value)) {
+    if (member === undefined) continue;
+    text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${stringifyCarrying(member)}`;
+  }
+  return `{${text}}`;
+}
+
 export interface JsonMember {
   name: string;
   text: string;

@@ -1,5 +1,5 @@
 /** This file owns the one error envelope: any thrown thing to status, body and headers. What is not ours is told by id only. */
-import { BATCH_ERROR_CODE, type ErrorCode, STATUS } from '@sluice/contract';
+import { BATCH_ERROR_CODE, type ErrorCode, type ErrorEnvelope, STATUS } from '@sluice/contract';
 import { type RedisFaultKind, redisFault } from '@sluice/redis';
 import { DeadlineError, DomainError, type ErrorDetails } from '@sluice/runtime';
 import { JSON_TYPE, type Reply } from './reply.ts';
@@ -17,11 +17,32 @@ const HEADERS: Partial<Record<ErrorCode, (details: ErrorDetails) => Record<strin
   overloaded: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
 };
 
+/** One item's failure inside a batch: the envelope's inside. */
+export function failureBody(error: unknown, requestId: string): ErrorEnvelope['error'] {
+  const { status, reason, known } = describe(error, requestId);
+  return {
+    code: reason === 'batch_failed' ? BATCH_ERROR_CODE : status,
+    context: { reason, request_id: requestId, ...known.details },
+    message: known.message,
+    status_code: status,
+  };
+}
+
 /** The answer to a thrown error. `isOurs` is false when nobody expected it: it belongs in the log with its stack. */
 export function failure(
   error: unknown,
   requestId: string,
 ): { reply: Reply; reason: ErrorCode; isOurs: boolean } {
+  const { status, reason, known, isOurs } = describe(error, requestId);
+  const headers = { 'Content-Type': JSON_TYPE, ...HEADERS[reason]?.(known.details ?? {}) };
+  return {
+    reply: { status, body: JSON.stringify({ error: failureBody(error, requestId) }), headers },
+    reason,
+    isOurs,
+  };
+}
+
+function describe(error: unknown, requestId: string) {
   const expected = asDomainError(error);
   const known =
     expected ??
@@ -30,21 +51,7 @@ export function failure(
       `Something went wrong on our side; request ${requestId} names it in our log.`,
     );
   const reason = known.code in STATUS ? (known.code as ErrorCode) : 'internal';
-  const status = statusOf(known, reason);
-  const envelope = {
-    error: {
-      code: reason === 'batch_failed' ? BATCH_ERROR_CODE : status,
-      context: { reason, request_id: requestId, ...known.details },
-      message: known.message,
-      status_code: status,
-    },
-  };
-  const headers = { 'Content-Type': JSON_TYPE, ...HEADERS[reason]?.(known.details ?? {}) };
-  return {
-    reply: { status, body: JSON.stringify(envelope), headers },
-    reason,
-    isOurs: expected !== undefined,
-  };
+  return { known, reason, status: statusOf(known, reason), isOurs: expected !== undefined };
 }
 
 /** The one error whose status its cause may choose: a cache service's option `unavailable_status`. */
