@@ -48,8 +48,8 @@ export const DEFAULT_TIMING: ConsumerTiming = { lockMs: 30_000, stalledCheckMs: 
 const MAX_STALLED_COUNT = 10_000;
 /** After a failed fetch; BullMQ's own default of 15 s would be felt after every outage. */
 const RUN_RETRY_DELAY_MS = 1_000;
-/** Finished jobs per minute, a day of them, for whoever charts a queue. */
-const METRICS_MINUTES = 1_440;
+/** Finished jobs of each of the last minutes, for the rates of a queue. */
+const METRICS_MINUTES = 60;
 /** BullMQ keeps a delayed job's time times 4,096 as its score. */
 const DELAY_SCORE_FACTOR = 4_096;
 /** A delayed job this late should have been taken. */

@@ -1,6 +1,7 @@
 /** This file owns what follows from a thrown error: the one table of retry, delay, fail, return and lost. */
 import type { DomainError } from '@sluice/runtime';
-import { FAILURE_CODES, type FailureCode, type JobFailure, writeFailure } from './failure.ts';
+import { type JobFailure, writeFailure } from './failure.ts';
+import { FAILURE_CODES, type FailureCode } from './schemas.ts';
 
 /** Why a running attempt is aborted; the `code` of `signal.reason`. */
 export const ABORT_CODES = ['cancelled', 'timeout', 'shutdown', 'lock_lost'] as const;

@@ -1,30 +1,6 @@
-/** This file owns why a job ended without a result: the closed list of codes, and how a code is kept in BullMQ's `failedReason`. */
+/** This file owns why a job ended without a result: how a code of `FAILURE_CODES` is kept in BullMQ's `failedReason`. */
 import { DomainError } from '@sluice/runtime';
-
-/**
- * - `expired` not started before its `expires_at`
- * - `cancelled` somebody asked for it
- * - `timeout` the last attempt ran longer than allowed
- * - `invalid_payload` `invalid_result` does not fit the job's schema, or is not JSON
- * - `result_too_large` above the job's `maxResultBytes`
- * - `unknown_job` no processor of that name where the queue is served
- * - `max_deliveries` handed out again and again without an outcome: it takes its worker down, or outlives its lock
- * - `fatal` the processor said that another attempt cannot help
- * - `error` anything else a processor threw
- */
-export const FAILURE_CODES = [
-  'expired',
-  'cancelled',
-  'timeout',
-  'invalid_payload',
-  'invalid_result',
-  'result_too_large',
-  'unknown_job',
-  'max_deliveries',
-  'fatal',
-  'error',
-] as const;
-export type FailureCode = (typeof FAILURE_CODES)[number];
+import { FAILURE_CODES, type FailureCode } from './schemas.ts';
 
 export interface JobFailure {
   code: FailureCode;

@@ -8,12 +8,10 @@ export {
 export { CANCELLED_REASON, DEFERRED_FAILURE_FIELD, isCancelRequested } from './cancel.ts';
 export { Catalog, type CatalogEntry } from './catalog.ts';
 export { type AttemptContext, defineJob, type JobDefinition, jobFault } from './define.ts';
-export {
-  FAILURE_CODES,
-  type FailureCode,
-  fatal,
-  type JobFailure,
-  readFailure,
-  retryAfter,
-} from './failure.ts';
+export type { EnqueuedJob, EnqueueManyOptions, EnqueueResult, NewJob } from './enqueue.ts';
+export { fatal, type JobFailure, readFailure, retryAfter } from './failure.ts';
+export { Jobs, type JobsOptions } from './jobs.ts';
+export { knownQueues, registerQueue } from './queues.ts';
+export type { JobPage, PageOptions, QueueLimits, QueueView } from './reads.ts';
+export type { JobView } from './view.ts';
 export { JobWorker, type JobWorkerOptions, type WorkerHealth } from './worker.ts';

@@ -20,6 +20,7 @@ import type { Catalog } from './catalog.ts';
 import { Consumer, type ConsumerTiming, DEFAULT_TIMING } from './consumer.ts';
 import { bullError, decide } from './decision.ts';
 import { readFailure } from './failure.ts';
+import { attemptLimits } from './options.ts';
 import { Watchdog } from './watchdog.ts';
 
 export const DEFAULT_CONCURRENCY = 10;
@@ -242,6 +243,7 @@ export class JobWorker {
 }
 
 function factsOf(job: BullJob, queue: string): AttemptFacts {
+  const { timeoutMs, expiresAt } = attemptLimits(job.opts, job.timestamp);
   return {
     queue,
     jobId: job.id ?? '',
@@ -251,8 +253,8 @@ function factsOf(job: BullJob, queue: string): AttemptFacts {
     payload: job.data,
     lostDeliveries: job.stalledCounter,
     isFirstStart: job.attemptsStarted <= 1,
-    timeoutMs: undefined,
-    expiresAt: undefined,
+    timeoutMs,
+    expiresAt,
   };
 }
 

@@ -1,0 +1,69 @@
+/** This file owns the wiring of the worker, top to bottom: what is made, from what, and in which order it starts and stops. */
+import { keyspace } from '@sluice/config';
+import { Catalog, JobWorker, knownQueues, registerQueue } from '@sluice/jobs';
+import { close, connect } from '@sluice/redis';
+import { type Log, Metrics, type Service } from '@sluice/runtime';
+import { Caches } from './caches.ts';
+import type { WorkerConfig } from './config.ts';
+import { EgressGuard } from './egress/guard.ts';
+import { Fleet } from './fleet.ts';
+import { HealthServer } from './health.ts';
+import { observeAttempts, observeWorkers } from './observation.ts';
+import { loadProcessors } from './own-processors.ts';
+import { builtInJobs } from './processors/catalog.ts';
+import { matchesQueue } from './queue-pattern.ts';
+
+export interface WorkerApp {
+  /** In the order of their start. */
+  services: readonly Service[];
+  /** Told at once when the process is to stop, before anything is stopped. */
+  beginStopping: () => void;
+}
+
+/** Throws `ProcessorsError` and `TypeError` with a sentence for a person when the jobs cannot be used. */
+export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp> {
+  const { roles } = config;
+  const redis = roles.redis.queue;
+  const keys = keyspace(roles.prefix, { isCluster: redis.kind === 'cluster' });
+  const metrics = new Metrics();
+  const egress = new EgressGuard(config.egress);
+  const caches = new Caches({
+    services: config.services,
+    prefix: roles.prefix,
+    dataDirectory: config.dataDirectory,
+    log,
+  });
+  const own = config.processorsFolder === undefined ? [] : await loadProcessors(config.processorsFolder);
+  const catalog = new Catalog([...builtInJobs({ egress, caches: caches.byName }), ...own]);
+  const probe = connect({ config: redis, profile: 'request', name: 'worker', log });
+  log.info({ jobs: catalog.names(), queues: config.queues }, 'jobs known');
+
+  const observer = observeAttempts({ log, metrics, jobNames: new Set(catalog.names()) });
+  const fleet = new Fleet({
+    patterns: config.queues,
+    stopDeadlineMs: config.shutdownDeadlineMs,
+    log,
+    listQueues: () => knownQueues(probe, keys),
+    registerQueue: (queue) => registerQueue(probe, keys, queue),
+    createWorker: (queue) =>
+      new JobWorker({
+        queue,
+        redis,
+        keys,
+        catalog,
+        probe,
+        log,
+        concurrency: config.concurrency.find(({ pattern }) => matchesQueue(pattern, queue))?.attempts,
+        attemptTimeoutMs: config.attemptTimeoutMs,
+        middleware: [observer],
+      }),
+  });
+  observeWorkers({ metrics, health: () => fleet.health() });
+  const health = new HealthServer({ ...config.health, workers: () => fleet.health(), metrics, log });
+  const outside: Service = {
+    name: 'outside',
+    stop: async () => void (await Promise.all([egress.close(), close(probe)])),
+  };
+  // Health goes down last, so that a stopping worker can still be asked.
+  return { services: [health, outside, caches, fleet], beginStopping: () => health.beginStopping() };
+}

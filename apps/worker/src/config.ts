@@ -1,0 +1,202 @@
+/** This file owns the worker's environment: read once, every fault in one message. */
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import {
+  Env,
+  type EnvironmentVariables,
+  parseServices,
+  type RolesConfig,
+  readRoles,
+  type ServiceConfig,
+} from '@sluice/config';
+import { LOG_LEVELS, type LogLevel, parseDuration } from '@sluice/runtime';
+import { type Network, parseNetwork } from './egress/address.ts';
+import type { EgressOptions } from './egress/guard.ts';
+import { isQueuePattern } from './queue-pattern.ts';
+
+export interface ConcurrencyRule {
+  pattern: string;
+  attempts: number;
+}
+
+export interface WorkerConfig {
+  roles: RolesConfig;
+  services: readonly ServiceConfig[];
+  /** Values of `cache_local` services lie here. */
+  dataDirectory: string;
+  /** Names, or patterns with `*`; default every queue. */
+  queues: readonly string[];
+  /** The first that matches a queue counts. */
+  concurrency: readonly ConcurrencyRule[];
+  /** Folder of the users' own jobs. */
+  processorsFolder: string | undefined;
+  /** For jobs that name no timeout. */
+  attemptTimeoutMs: number;
+  health: { host: string; port: number };
+  shutdownDeadlineMs: number;
+  egress: EgressOptions;
+  logLevel: LogLevel;
+}
+
+const DEFAULTS = {
+  concurrency: 10,
+  attemptTimeoutMs: 3_600_000,
+  healthHost: '127.0.0.1',
+  healthPort: 8081,
+  dataDirectory: '.sluice',
+  servicesFile: 'sluice.config.json',
+  shutdownDeadlineSeconds: 25,
+} as const;
+const MAX_CONCURRENCY = 1_000;
+const MAX_ATTEMPT_TIMEOUT_MS = 7 * 86_400_000;
+
+/** Throws `ConfigError` with every fault. */
+export function readConfig(variables: EnvironmentVariables): WorkerConfig {
+  const env = new Env(variables);
+  const roles = readRoles(env);
+  const config: WorkerConfig = {
+    roles,
+    services: readServices(env, roles),
+    dataDirectory: env.text('SLUICE_DATA_DIR', DEFAULTS.dataDirectory),
+    queues: readQueues(env),
+    concurrency: readConcurrency(env),
+    processorsFolder: env.text('WORKER_PROCESSORS', undefined),
+    attemptTimeoutMs: readAttemptTimeout(env),
+    health: {
+      host: env.text('WORKER_HEALTH_HOST', DEFAULTS.healthHost, {
+        pattern: /^[\w.:-]{1,253}$/,
+        wanted: 'an address to listen at',
+        example: '0.0.0.0',
+      }),
+      port: env.integer('WORKER_HEALTH_PORT', DEFAULTS.healthPort, { min: 0, max: 65_535 }),
+    },
+    shutdownDeadlineMs:
+      env.integer('SHUTDOWN_DEADLINE_SECONDS', DEFAULTS.shutdownDeadlineSeconds, { min: 0, max: 3_600 }) *
+      1_000,
+    egress: readEgress(env),
+    logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+  };
+  env.finish();
+  return config;
+}
+
+/** A missing file is a fault only where the environment names it. */
+function readServices(env: Env, roles: RolesConfig): ServiceConfig[] {
+  const path = env.text('SLUICE_CONFIG', DEFAULTS.servicesFile);
+  let text: string | undefined;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    if (code !== 'ENOENT' || env.has('SLUICE_CONFIG')) {
+      env.fault({
+        name: 'SLUICE_CONFIG',
+        got: `'${path}' (${code})`,
+        wanted: 'a file that can be read',
+        example: DEFAULTS.servicesFile,
+      });
+    }
+  }
+  return parseServices({ text, origin: path, env, roles });
+}
+
+function readQueues(env: Env): string[] {
+  const patterns = env.list('WORKER_QUEUES');
+  for (const pattern of patterns) {
+    if (isQueuePattern(pattern)) continue;
+    env.fault({
+      name: 'WORKER_QUEUES',
+      got: `'${pattern}'`,
+      wanted: 'a comma list of queue names (letters, digits, - and _), * for any characters',
+      example: 'WORKER_QUEUES=emails,reports-*',
+    });
+  }
+  return patterns.length === 0 ? ['*'] : patterns;
+}
+
+/** `20`, or `emails=2,reports-*=1,*=20`. */
+function readConcurrency(env: Env): ConcurrencyRule[] {
+  const rules: ConcurrencyRule[] = [];
+  for (const entry of env.list('WORKER_CONCURRENCY')) {
+    const match = /^(?:([^=]+)=)?(\d{1,4})$/.exec(entry);
+    const pattern = match?.[1]?.trim() ?? '*';
+    const attempts = Number(match?.[2]);
+    if (!match || !isQueuePattern(pattern) || attempts < 1 || attempts > MAX_CONCURRENCY) {
+      env.fault({
+        name: 'WORKER_CONCURRENCY',
+        got: `'${entry}'`,
+        wanted: `a number from 1 to ${MAX_CONCURRENCY}, or a comma list of queue=number`,
+        example: 'WORKER_CONCURRENCY=emails=2,*=20',
+      });
+      continue;
+    }
+    rules.push({ pattern, attempts });
+  }
+  return [...rules, { pattern: '*', attempts: DEFAULTS.concurrency }];
+}
+
+function readAttemptTimeout(env: Env): number {
+  const found = env.raw('WORKER_ATTEMPT_TIMEOUT');
+  if (!found) return DEFAULTS.attemptTimeoutMs;
+  const timeoutMs = parseDuration(found.value);
+  if (timeoutMs !== undefined && timeoutMs >= 1 && timeoutMs <= MAX_ATTEMPT_TIMEOUT_MS) return timeoutMs;
+  env.fault({
+    name: found.name,
+    got: `'${found.value}'`,
+    wanted: 'a duration up to 7d',
+    example: `${found.name}=15m`,
+  });
+  return DEFAULTS.attemptTimeoutMs;
+}
+
+function readEgress(env: Env): EgressOptions {
+  const networks: Network[] = [];
+  const hosts: string[] = [];
+  for (const entry of env.list('EGRESS_ALLOW')) {
+    const network = parseNetwork(entry);
+    const host = entry.toLowerCase().replace(/\.$/, '');
+    if (network) networks.push(network);
+    else if (
+      /^(?!.*\.\d+$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/.test(host) &&
+      !/^\d+$/.test(host)
+    )
+      hosts.push(host);
+    else {
+      env.fault({
+        name: 'EGRESS_ALLOW',
+        got: `'${entry}'`,
+        wanted: 'a comma list of networks and host names, without scheme or port',
+        example: 'EGRESS_ALLOW=10.1.0.0/16,fd00:1::/64,billing.internal',
+      });
+    }
+  }
+  return { allowance: { networks, hosts, ports: readPorts(env) }, names: { servers: readDnsServers(env) } };
+}
+
+function readPorts(env: Env): number[] {
+  return env.list('EGRESS_PORTS').flatMap((entry) => {
+    const port = /^\d{1,5}$/.test(entry) ? Number(entry) : 0;
+    if (port >= 1 && port <= 65_535) return [port];
+    env.fault({
+      name: 'EGRESS_PORTS',
+      got: `'${entry}'`,
+      wanted: 'a comma list of ports',
+      example: 'EGRESS_PORTS=9443',
+    });
+    return [];
+  });
+}
+
+function readDnsServers(env: Env): string[] {
+  return env.list('EGRESS_DNS').filter((entry) => {
+    const match = /^(?:\[([\da-fA-F:]+)\]|([\d.]+))(?::\d{1,5})?$/.exec(entry);
+    if (isIP(entry) !== 0 || isIP(match?.[1] ?? match?.[2] ?? '') !== 0) return true;
+    env.fault({
+      name: 'EGRESS_DNS',
+      got: `'${entry}'`,
+      wanted: 'a comma list of addresses of DNS servers, each with or without a port',
+      example: 'EGRESS_DNS=10.0.0.2,[fd00::53]:5353',
+    });
+    return false;
+  });
+}

@@ -1,0 +1,109 @@
+/** This file owns which queues this process serves: one job worker for each, appearing and going as queues do. */
+import type { JobWorker, WorkerHealth } from '@sluice/jobs';
+import type { Log, Service } from '@sluice/runtime';
+import { isPlainName, matchesQueue } from './queue-pattern.ts';
+
+export interface FleetOptions {
+  /** Names and patterns; a plain name is served before its queue exists. */
+  patterns: readonly string[];
+  listQueues: () => Promise<string[]>;
+  /** Makes a queue that is served by name known to consoles, also when its jobs come from elsewhere. */
+  registerQueue: (queue: string) => Promise<void>;
+  createWorker: (queue: string) => JobWorker;
+  /** For running jobs when the process stops. */
+  stopDeadlineMs: number;
+  log: Log;
+}
+
+/** A job in a new queue waits this long at most for its worker. */
+const POLL_MS = 500;
+/** Each queue holds two connections of its own; a process with more than this is better split by WORKER_QUEUES. */
+const MAX_QUEUES = 500;
+
+export class Fleet implements Service {
+  readonly name = 'workers';
+  readonly #options: FleetOptions;
+  readonly #workers = new Map<string, JobWorker>();
+  readonly #leaving = new Set<Promise<void>>();
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+  #isRegistered = false;
+  #isFullReported = false;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to serve; Redis need not be there yet. */
+  start(): void {
+    for (const name of this.#plainNames()) this.#serve(name);
+    void this.#poll();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    const { stopDeadlineMs } = this.#options;
+    await Promise.all([
+      ...this.#leaving,
+      ...[...this.#workers.values()].map((worker) => worker.stop(stopDeadlineMs)),
+    ]);
+  }
+
+  health(): WorkerHealth[] {
+    return [...this.#workers.values()].map((worker) => worker.health());
+  }
+
+  async #poll(): Promise<void> {
+    try {
+      if (!this.#isRegistered) await Promise.all(this.#plainNames().map(this.#options.registerQueue));
+      this.#isRegistered = true;
+      this.#follow(await this.#options.listQueues());
+    } catch {
+      // Redis is away: the queues served stay served, and their own health tells of it.
+    }
+    if (!this.#isStopped) this.#timer = setTimeout(() => void this.#poll(), POLL_MS);
+  }
+
+  #follow(known: readonly string[]): void {
+    if (this.#isStopped) return;
+    const { patterns } = this.#options;
+    const wanted = new Set([
+      ...this.#plainNames(),
+      ...known.filter((queue) => patterns.some((pattern) => matchesQueue(pattern, queue))),
+    ]);
+    for (const queue of wanted) this.#serve(queue);
+    for (const queue of this.#workers.keys()) if (!wanted.has(queue)) this.#leave(queue);
+  }
+
+  #serve(queue: string): void {
+    if (this.#workers.has(queue)) return;
+    const { log, createWorker } = this.#options;
+    if (this.#workers.size >= MAX_QUEUES) {
+      if (!this.#isFullReported)
+        log.error(
+          { queue, limit: MAX_QUEUES },
+          'too many queues for one worker, split them by WORKER_QUEUES',
+        );
+      this.#isFullReported = true;
+      return;
+    }
+    this.#workers.set(queue, createWorker(queue));
+    log.info({ queue }, 'queue served');
+  }
+
+  /** Its queue was obliterated. */
+  #leave(queue: string): void {
+    const worker = this.#workers.get(queue);
+    if (!worker) return;
+    this.#workers.delete(queue);
+    this.#options.log.info({ queue }, 'queue gone');
+    const leaving = worker.stop(this.#options.stopDeadlineMs);
+    this.#leaving.add(leaving);
+    void leaving.finally(() => this.#leaving.delete(leaving));
+  }
+
+  #plainNames(): string[] {
+    return this.#options.patterns.filter(isPlainName);
+  }
+}

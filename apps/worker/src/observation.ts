@@ -1,0 +1,111 @@
+/** This file owns what is told of each attempt and of the workers: one log line, and the metrics of this process. */
+import type { AttemptMiddleware, Outcome, WorkerHealth } from '@sluice/jobs';
+import { LATENCY_BUCKETS_SECONDS, type Log, type Metrics } from '@sluice/runtime';
+
+/** Jobs run longer than requests. */
+const ATTEMPT_BUCKETS_SECONDS = [...LATENCY_BUCKETS_SECONDS, 60, 300, 1_800];
+
+/** `jobNames` are the only labels: names come from clients. */
+export function observeAttempts({
+  log,
+  metrics,
+  jobNames,
+}: {
+  log: Log;
+  metrics: Metrics;
+  jobNames: ReadonlySet<string>;
+}): AttemptMiddleware {
+  const attempts = metrics.counter('sluice_job_attempts_total', 'Ended attempts by outcome', [
+    'queue',
+    'job',
+    'outcome',
+    'code',
+  ]);
+  const durations = metrics.histogram(
+    'sluice_job_attempt_duration_seconds',
+    'Time of an attempt',
+    ['queue', 'job'],
+    ATTEMPT_BUCKETS_SECONDS,
+  );
+  return {
+    after({ queue, name, jobId, attempt }, outcome, durationMs) {
+      const job = jobNames.has(name) ? name : 'unknown';
+      const code = codeOf(outcome);
+      attempts.inc({ queue, job, outcome: outcome.kind, code });
+      durations.observe({ queue, job }, durationMs / 1_000);
+      const fields = {
+        queue,
+        job: name,
+        jobId,
+        attempt,
+        outcome: outcome.kind,
+        durationMs: Math.round(durationMs),
+      };
+      switch (outcome.kind) {
+        case 'completed':
+          return log.info(fields, 'attempt ended');
+        case 'retry':
+        case 'delay':
+          return log.warn(
+            { ...fields, code, error: outcome.error },
+            'attempt failed, job will be tried again',
+          );
+        case 'fail':
+          return log.error(
+            { ...fields, code, reason: reasonOf(outcome), error: outcome.error },
+            'job failed',
+          );
+        case 'return':
+          return log.info(fields, 'job returned to its queue');
+        case 'lost':
+          return log.warn(fields, 'job lost to another worker');
+      }
+    },
+  };
+}
+
+/** Gauges of the queues served, read at each scrape. */
+export function observeWorkers({
+  metrics,
+  health,
+}: {
+  metrics: Metrics;
+  health: () => WorkerHealth[];
+}): void {
+  const gauges: [string, string, (worker: WorkerHealth) => number][] = [
+    ['sluice_worker_running_attempts', 'Attempts running now', ({ running }) => running],
+    ['sluice_worker_concurrency', 'Attempts that may run at the same time', ({ concurrency }) => concurrency],
+    [
+      'sluice_worker_last_fetch_age_seconds',
+      'Time since Redis last answered a request for a job',
+      ({ lastFetchAgeMs }) => lastFetchAgeMs / 1_000,
+    ],
+    [
+      'sluice_worker_silent_seconds',
+      'Time for which jobs have waited without a request for them',
+      ({ silentMs }) => silentMs / 1_000,
+    ],
+    [
+      'sluice_worker_rebuilds',
+      'Times the worker was rebuilt since it took no jobs',
+      ({ rebuilds }) => rebuilds,
+    ],
+  ];
+  for (const [name, help, read] of gauges) {
+    metrics.gauge(name, help, ['queue'], (gauge) => {
+      gauge.reset();
+      for (const worker of health()) gauge.set({ queue: worker.queue }, read(worker));
+    });
+  }
+}
+
+function codeOf(outcome: Outcome): string {
+  return 'failure' in outcome ? outcome.failure.code : '';
+}
+
+/** A message of ours holds no payload; a processor's may, and is kept with the job instead. */
+function reasonOf(outcome: Extract<Outcome, { kind: 'fail' }>): string | undefined {
+  return outcome.failure.code === 'error' || outcome.failure.code === 'fatal'
+    ? undefined
+    : outcome.failure.message;
+}

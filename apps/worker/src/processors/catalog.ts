@@ -1,0 +1,15 @@
+/** This file owns which jobs every worker knows, one line each. */
+import type { Cache } from '@sluice/cache';
+import type { CatalogEntry, JobDefinition } from '@sluice/jobs';
+import type { EgressGuard } from '../egress/guard.ts';
+import { cacheRefresh } from './cache-refresh.ts';
+import { exampleEcho } from './example-echo.ts';
+import { httpRequest } from './http-request.ts';
+
+export function builtInJobs(options: {
+  egress: EgressGuard;
+  caches: ReadonlyMap<string, Cache>;
+}): CatalogEntry[] {
+  const jobs: JobDefinition[] = [httpRequest(options.egress), cacheRefresh(options), exampleEcho];
+  return jobs.map((job) => ({ job, origin: 'built in' }));
+}
