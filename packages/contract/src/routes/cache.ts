@@ -8,9 +8,14 @@ const ROOT = '/api/v2/{service}';
 const KEY = '/api/v2/{service}/{key}';
 const tag = 'cache';
 
-const service = z.string().meta({ description: 'Name of the cache service; case does not matter', example: 'redis' });
+const service = z
+  .string()
+  .meta({ description: 'Name of the cache service; case does not matter', example: 'redis' });
 const root = z.object({ service });
-const one = z.object({ service, key: z.string().meta({ description: 'The rest of the path, slashes included' }) });
+const one = z.object({
+  service,
+  key: z.string().meta({ description: 'The rest of the path, slashes included' }),
+});
 
 const key = z.string().meta({ example: 'user:123:profile' });
 const value = z.unknown().meta({ description: 'Any JSON, as it was stored' });
@@ -37,7 +42,11 @@ export interface CacheItem {
   grace?: number;
 }
 
-export type StoreBody = { resource: readonly CacheItem[] } | readonly CacheItem[] | CacheItem | Record<string, unknown>;
+export type StoreBody =
+  | { resource: readonly CacheItem[] }
+  | readonly CacheItem[]
+  | CacheItem
+  | Record<string, unknown>;
 
 const item = {
   type: 'object',
@@ -45,34 +54,44 @@ const item = {
   properties: {
     key: { type: 'string' },
     value: { description: 'Any JSON' },
-    ttl: { type: 'integer', description: 'Seconds; 0 no expiration; -1 or absent the default of the service' },
+    ttl: {
+      type: 'integer',
+      description: 'Seconds; 0 no expiration; -1 or absent the default of the service',
+    },
     nx: { type: 'boolean', description: 'Only when the key does not exist' },
     xx: { type: 'boolean', description: 'Only when the key exists' },
     keep_ttl: { type: 'boolean' },
     if_match: { type: 'string', description: 'Only over the value with this ETag' },
     tags: { type: 'array', items: { type: 'string' } },
-    grace: { type: 'integer', description: 'Seconds after the TTL in which the value is still served, as stale' },
+    grace: {
+      type: 'integer',
+      description: 'Seconds after the TTL in which the value is still served, as stale',
+    },
   },
 } as const;
 
-const storeBody = z.custom<StoreBody>(() => true).meta({
-  type: 'object',
-  description:
-    'A list under `resource`, a bare list, a single item, or a map of keys to values (then nothing may exist yet)',
-  properties: { resource: { type: 'array', items: item } },
-  examples: [
-    {
-      resource: [
-        { key: 'user:123:profile', value: { name: 'John Doe', email: 'john@example.com' }, ttl: 3600 },
-      ],
-    },
-  ],
-});
+const storeBody = z
+  .custom<StoreBody>(() => true)
+  .meta({
+    type: 'object',
+    description:
+      'A list under `resource`, a bare list, a single item, or a map of keys to values (then nothing may exist yet)',
+    properties: { resource: { type: 'array', items: item } },
+    examples: [
+      {
+        resource: [
+          { key: 'user:123:profile', value: { name: 'John Doe', email: 'john@example.com' }, ttl: 3600 },
+        ],
+      },
+    ],
+  });
 
-const valueBody = z.custom<unknown>(() => true).meta({
-  description: 'An item `{"value": …, "ttl": …}`, or the bare value',
-  examples: [{ value: { name: 'John Doe' }, ttl: 3600 }],
-});
+const valueBody = z
+  .custom<unknown>(() => true)
+  .meta({
+    description: 'An item `{"value": …, "ttl": …}`, or the bare value',
+    examples: [{ value: { name: 'John Doe' }, ttl: 3600 }],
+  });
 
 const keysBody = z.strictObject({
   resource: z
@@ -96,7 +115,10 @@ const batchQuery = writeQuery.extend({
 });
 const singleQuery = writeQuery.extend({
   keep_ttl: queryFlag,
-  value_mode: z.enum(['raw', 'item']).optional().meta({ description: 'What the body is, when it could be both' }),
+  value_mode: z
+    .enum(['raw', 'item'])
+    .optional()
+    .meta({ description: 'What the body is, when it could be both' }),
 });
 
 const stored = z.object({ key, success: z.literal(true) });
@@ -113,14 +135,27 @@ const page = z.object({
 const found = z.object({
   resource: z.array(
     z.union([
-      z.object({ key, value, ttl: seconds.optional(), stale: z.literal(true).optional(), default: z.literal(true).optional() }),
+      z.object({
+        key,
+        value,
+        ttl: seconds.optional(),
+        stale: z.literal(true).optional(),
+        default: z.literal(true).optional(),
+      }),
       z.object({ key, exists: z.boolean() }),
     ]),
   ),
 });
 
 const always = ['service_unknown', 'cache_unavailable', 'storage_busy'] as const;
-const writing = [...always, 'key_invalid', 'ttl_invalid', 'value_invalid', 'value_too_large', 'tag_invalid'] as const;
+const writing = [
+  ...always,
+  'key_invalid',
+  'ttl_invalid',
+  'value_invalid',
+  'value_too_large',
+  'tag_invalid',
+] as const;
 
 export const cache = {
   readKeys: route({
@@ -129,7 +164,8 @@ export const cache = {
     path: ROOT,
     tag,
     summary: 'List keys, or read those that are named',
-    description: 'Lists a page of keys with SCAN (use sparingly). With `keys` it reads these in one round trip.',
+    description:
+      'Lists a page of keys with SCAN (use sparingly). With `keys` it reads these in one round trip.',
     access: { area: 'cache', verb: 'read' },
     params: root,
     query: z.object({
@@ -151,7 +187,8 @@ export const cache = {
     path: ROOT,
     tag,
     summary: 'Store one or more key-value pairs',
-    description: 'One pipeline. Stores over existing keys, except that a map of which a key exists stores nothing.',
+    description:
+      'One pipeline. Stores over existing keys, except that a map of which a key exists stores nothing.',
     access: { area: 'cache', verb: 'write' },
     params: root,
     query: batchQuery,
@@ -182,8 +219,9 @@ export const cache = {
     tag,
     summary: 'Flush all keys (dangerous), or delete those that are named',
     description:
-      "Removes this service's keys only. With `keys`, or a body of keys, it deletes these; an empty or broken list is refused and never a flush.",
-    access: { area: 'cache', verb: 'delete' },
+      "Removes this service's keys only (scope `cache:flush`). With `keys`, or a body of keys, it deletes these (scope `cache:delete` for each); an empty or broken list is refused and never a flush.",
+    // A flush needs `cache:flush` for the prefix, named keys `cache:delete` for each.
+    access: 'key',
     params: root,
     query: z.strictObject({
       keys,
@@ -224,7 +262,13 @@ export const cache = {
       200: {
         description: 'The value, or whether it exists',
         schema: z.union([
-          z.object({ key, value, ttl: seconds.optional(), stale: z.literal(true).optional(), default: z.literal(true).optional() }),
+          z.object({
+            key,
+            value,
+            ttl: seconds.optional(),
+            stale: z.literal(true).optional(),
+            default: z.literal(true).optional(),
+          }),
           z.object({ key, exists: z.boolean() }),
         ]),
       },
@@ -254,7 +298,9 @@ export const cache = {
     description: 'Answers 404 when the key does not exist, unless `upsert`. Honours If-Match.',
     access: { area: 'cache', verb: 'write' },
     params: one,
-    query: singleQuery.extend({ upsert: queryFlag.meta({ type: 'boolean', description: 'Create when absent' }) }),
+    query: singleQuery.extend({
+      upsert: queryFlag.meta({ type: 'boolean', description: 'Create when absent' }),
+    }),
     body: { schema: valueBody, acceptsText: true },
     replies: {
       200: { description: 'Updated', schema: stored },
@@ -277,4 +323,3 @@ export const cache = {
     errors: [...always, 'key_invalid', 'key_not_found', 'etag_mismatch'],
   }),
 };
-

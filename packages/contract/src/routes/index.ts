@@ -2,4 +2,4 @@
 import { cache } from './cache.ts';
 import { health } from './health.ts';
 
-export const routes = { ...cache, ...health, ...jobs, ...queues };
+export const routes = { ...cache, ...health };

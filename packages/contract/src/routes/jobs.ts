@@ -1,5 +1,6 @@
 /** This file owns the routes of single jobs: enqueue, read, wait, act. */
 import {
+  DEDUPLICATION_MODES,
   idempotencyKeySchema,
   JOB_STATES,
   jobNameSchema,
@@ -60,12 +61,29 @@ export const jobView = jobRef
     progress: z.unknown(),
     result: z.unknown(),
     error: jobError.nullable(),
-    attempts: z.object({ made: z.int(), started: z.int(), max: z.int() }),
-    priority: z.int(),
-    created_at: instant,
+    attempts: z.object({
+      made: z.int().meta({ description: 'Ended, with or without success' }),
+      started: z.int(),
+      max: z.int(),
+      lost: z.int().meta({ description: 'Given to a worker that was never heard of again' }),
+    }),
+    opts: z.object({
+      priority: z.int(),
+      lifo: z.boolean(),
+      backoff: z.unknown().nullable(),
+      timeout: z.int().nullable(),
+      deduplication: z
+        .object({ id: z.string(), mode: z.enum(DEDUPLICATION_MODES), ttl: z.int().nullable() })
+        .nullable(),
+    }),
+    created_at: instant.nullable(),
     run_at: instant.nullable().meta({ description: 'When a delayed job is due' }),
     started_at: instant.nullable(),
     finished_at: instant.nullable(),
+    expires_at: instant.nullable(),
+    is_cancelling: z.boolean().meta({ description: 'It runs, and somebody asked it to stop' }),
+    parent: z.object({ queue: z.string(), id: z.string() }).nullable(),
+    scheduler: z.string().nullable().meta({ description: 'The scheduler that made it' }),
   })
   .meta({ id: 'Job' });
 
