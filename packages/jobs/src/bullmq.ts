@@ -1,0 +1,113 @@
+/**
+ * This file owns the meeting with BullMQ: its classes are named here and nowhere else on the producing side, and it is
+ * handed a backend of ours whose `addJobs` inserts a batch in one script call instead of one call a job.
+ */
+import type { RedisClient } from '@sluice/redis';
+import { QueueKeys as BullKeys, RedisConnection, RedisQueueBackend } from 'bullmq';
+import { batches, type Insertion, type InsertOutcome, insertBatch } from './insertion.ts';
+import type { QueueKeys } from './keys.ts';
+import { toInsertion } from './stored-job.ts';
+
+type Entry = Parameters<RedisQueueBackend['addJobs']>[0][number];
+type BackendOptions = ConstructorParameters<typeof RedisQueueBackend>[4];
+
+/**
+ * One connection for all queues of a process: BullMQ's scripts are loaded onto `client` once, and each queue is a light
+ * sibling of it.
+ *
+ * `client` has the `request` profile and stays the caller's. It need not be ready: BullMQ neither waits for it nor asks
+ * its version, so a command during an outage fails at once as the profile says.
+ */
+export class BullConnection {
+  readonly #client: RedisClient;
+  readonly #connection: RedisConnection;
+
+  constructor(client: RedisClient) {
+    this.#client = client;
+    this.#connection = new RedisConnection(client, {
+      shared: true,
+      blocking: false,
+      skipVersionCheck: true,
+      skipWaitingForReady: true,
+    });
+    // Outages are reported where the client was made; a command that fails tells its own caller.
+    this.#connection.on('error', () => undefined);
+  }
+
+  queue(prefix: string, queue: string): BatchingBackend {
+    return new BatchingBackend(this.#client, this.#connection, prefix, queue);
+  }
+
+  /** Takes BullMQ's listeners off the client. */
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+}
+
+/** BullMQ's Redis backend with another way in for batches. Everything else is BullMQ's own. */
+export class BatchingBackend extends RedisQueueBackend {
+  readonly #client: RedisClient;
+
+  constructor(client: RedisClient, connection: RedisConnection, prefix: string, queue: string) {
+    const names = new BullKeys(prefix);
+    // BullMQ's types want a connection here; the backend reads the prefix only.
+    const options: BackendOptions & { prefix: string } = { connection: {}, prefix };
+    super(
+      connection,
+      queue,
+      names.getKeys(queue),
+      (type) => names.toKey(queue, type),
+      options,
+      undefined,
+      false,
+    );
+    this.#client = client;
+  }
+
+  override forQueue(queue: string, prefix?: string): BatchingBackend {
+    return new BatchingBackend(this.#client, this.connection, prefix ?? this.redisPrefix, queue);
+  }
+
+  /** As BullMQ's own: the ids in order, or the first error. Which of the others are in, it does not say; `insertAll` does. */
+  override async addJobs(entries: Entry[]): Promise<string[]> {
+    const outcomes = await this.insertAll(entries);
+    return outcomes.map((outcome) => {
+      if (outcome.kind === 'failed') throw new Error(outcome.message);
+      return 'id' in outcome ? outcome.id : '';
+    });
+  }
+
+  /** Inserts in the order given: what our script knows by it, the rest (parents, …) by BullMQ's own. One outcome a job. */
+  async insertAll(entries: readonly Entry[]): Promise<InsertOutcome[]> {
+    const outcomes: InsertOutcome[] = [];
+    const run: Insertion[] = [];
+    const flush = async () => {
+      for (const batch of batches(run)) {
+        outcomes.push(...(await insertBatch(this.#client, this.keys as QueueKeys, batch)).outcomes);
+      }
+      run.length = 0;
+    };
+    for (const entry of entries) {
+      const insertion = toInsertion(entry);
+      if (insertion) {
+        run.push(insertion);
+        continue;
+      }
+      await flush();
+      outcomes.push(await this.#addByBullMq(entry));
+    }
+    await flush();
+    return outcomes;
+  }
+
+  async #addByBullMq({ job, jobId, parentKeyOpts }: Entry): Promise<InsertOutcome> {
+    try {
+      return { kind: 'inserted', id: await this.addJob(job, jobId, parentKeyOpts) };
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && typeof error.code === 'number') {
+        return { kind: 'failed', message: error.message };
+      }
+      throw error;
+    }
+  }
+}

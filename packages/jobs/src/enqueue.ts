@@ -1,0 +1,212 @@
+/** This file owns the way of a new job into its queue: checked, given an id, written once per idempotency key, answered. */
+import { type Clock, DomainError, JsonText } from '@sluice/runtime';
+import type { z } from 'zod';
+import type { GroupCommit } from './group-commit.ts';
+import { newJobId } from './ids.ts';
+import type { Insertion, InsertOutcome } from './insertion.ts';
+import { digest, idempotencyRecord } from './keys.ts';
+import { type StoredOptions, storedOptions } from './options.ts';
+import type { OpenQueue, Queues } from './queues.ts';
+import {
+  idempotencyKeySchema,
+  type JobOptions,
+  type JobState,
+  type JobsErrorCode,
+  jobNameSchema,
+  jobOptionsSchema,
+  MAX_BATCH,
+} from './schemas.ts';
+import { optionsJson } from './stored-job.ts';
+
+export const DEFAULT_IDEMPOTENCY_WINDOW_MS = 86_400_000;
+/** Of a job's data as JSON. */
+export const DEFAULT_MAX_DATA_BYTES = 1_048_576;
+
+export interface NewJob {
+  name: string;
+  /** Any JSON; `JsonText` is stored as it is written. Absent: `{}`. */
+  data?: unknown;
+  opts?: JobOptions | undefined;
+  /** A second job with this key within the window is the first one again. */
+  idempotencyKey?: string | undefined;
+}
+
+export interface EnqueuedJob {
+  id: string;
+  queue: string;
+  name: string;
+  /** Just after it was written; of a twin's job, what its first answer said. `removed`: the job that stands for it is gone again. */
+  state: JobState | 'removed';
+  /** False when the id is that of a job enqueued earlier. */
+  created: boolean;
+  /** Its deduplication id belongs to job `id`, so this one was dropped (`keep_last`: kept for later). */
+  deduplicated: boolean;
+}
+
+/** `error` is a `DomainError`, or what ioredis rejected with. */
+export type EnqueueResult = { ok: true; job: EnqueuedJob } | { ok: false; error: unknown };
+
+export interface EnqueueManyOptions {
+  /** One invalid job: `refuse` (default) writes none of them, `skip` writes the others. */
+  onInvalid?: 'refuse' | 'skip' | undefined;
+}
+
+export interface EnqueuerOptions {
+  queues: Queues;
+  commits: GroupCommit;
+  clock: Clock;
+  idempotencyWindowMs: number;
+  maxDataBytes: number;
+}
+
+interface Prepared {
+  insertion: Insertion;
+  /** Where it is if it goes in. */
+  firstState: JobState;
+}
+
+export class Enqueuer {
+  readonly #options: EnqueuerOptions;
+
+  constructor(options: EnqueuerOptions) {
+    this.#options = options;
+  }
+
+  async enqueue(queueName: string, job: NewJob): Promise<EnqueuedJob> {
+    const queue = this.#options.queues.open(queueName);
+    return await this.#commit(queue, this.#prepare(queue, job));
+  }
+
+  async enqueueMany(
+    queueName: string,
+    jobs: readonly NewJob[],
+    { onInvalid = 'refuse' }: EnqueueManyOptions,
+  ): Promise<EnqueueResult[]> {
+    const queue = this.#options.queues.open(queueName);
+    if (jobs.length > MAX_BATCH)
+      throw invalid(`a batch of ${jobs.length} jobs is above the limit of ${MAX_BATCH}`);
+    const prepared = jobs.map((job) => settleNow(() => this.#prepare(queue, job)));
+    const isRefused = onInvalid === 'refuse' && prepared.some((each) => 'error' in each);
+    return await Promise.all(
+      prepared.map(async (each): Promise<EnqueueResult> => {
+        if ('error' in each) return { ok: false, error: each.error };
+        if (isRefused) return { ok: false, error: refused() };
+        try {
+          return { ok: true, job: await this.#commit(queue, each.value) };
+        } catch (error) {
+          return { ok: false, error };
+        }
+      }),
+    );
+  }
+
+  #prepare(queue: OpenQueue, job: NewJob): Prepared {
+    const { clock, idempotencyWindowMs, maxDataBytes } = this.#options;
+    const now = clock.now();
+    const name = check(jobNameSchema, job.name, ['name']);
+    const opts = job.opts === undefined ? undefined : check(jobOptionsSchema, job.opts, ['opts']);
+    const key =
+      job.idempotencyKey === undefined
+        ? undefined
+        : check(idempotencyKeySchema, job.idempotencyKey, ['idempotency_key']);
+    const data = dataText(job.data);
+    // A character is at most three bytes of UTF-8, so short texts need no counting.
+    if (data.length * 3 > maxDataBytes && Buffer.byteLength(data) > maxDataBytes) {
+      throw invalid(`data of ${Buffer.byteLength(data)} bytes is above the limit of ${maxDataBytes}`);
+    }
+    const expiresAt = opts?.expires_at === undefined ? undefined : Date.parse(opts.expires_at);
+    if (expiresAt !== undefined && expiresAt <= now)
+      throw invalid(`expires_at ${opts?.expires_at} has passed`);
+    const stored = storedOptions(opts, now);
+    const insertion: Insertion = {
+      id: newJobId(now),
+      name,
+      data,
+      timestamp: now,
+      optsJson: storedJson(stored),
+      deduplicationId: opts?.deduplication?.id,
+      once:
+        key === undefined
+          ? undefined
+          : {
+              record: idempotencyRecord(queue.keys, key),
+              fingerprint: digest(name, data, JSON.stringify(opts ?? {})),
+              windowMs: idempotencyWindowMs,
+            },
+    };
+    return { insertion, firstState: firstState(stored) };
+  }
+
+  async #commit(queue: OpenQueue, { insertion, firstState }: Prepared): Promise<EnqueuedJob> {
+    const outcome = await this.#options.commits.add(queue, insertion);
+    return { queue: queue.name, name: insertion.name, ...describe(outcome, firstState) };
+  }
+}
+
+function describe(outcome: InsertOutcome, state: JobState): Omit<EnqueuedJob, 'queue' | 'name'> {
+  switch (outcome.kind) {
+    case 'inserted':
+    case 'exists':
+      return { id: outcome.id, state, created: outcome.kind === 'inserted', deduplicated: false };
+    case 'deduplicated':
+      return { id: outcome.id, state: outcome.state, created: false, deduplicated: true };
+    case 'replayed':
+      return { id: outcome.id, state: outcome.state, created: false, deduplicated: false };
+    case 'mismatch':
+      throw new DomainError<JobsErrorCode>(
+        'idempotency_mismatch',
+        'the idempotency key was used for another job',
+      );
+    case 'failed':
+      throw new Error(outcome.message);
+  }
+}
+
+function firstState({ delay, priority }: StoredOptions): JobState {
+  if (delay) return 'delayed';
+  return priority ? 'prioritized' : 'waiting';
+}
+
+/** Most jobs have no options; theirs are one object and one text. */
+const plain = storedOptions(undefined, 0);
+const plainJson = optionsJson(plain);
+
+function storedJson(options: StoredOptions): string {
+  return options === plain ? plainJson : optionsJson(options);
+}
+
+function dataText(data: unknown): string {
+  if (data instanceof JsonText) return data.text;
+  const text = data === undefined ? '{}' : JSON.stringify(data);
+  if (text === undefined) throw invalid(`data of type ${typeof data} is not JSON`);
+  return text;
+}
+
+function settleNow<T>(work: () => T): { value: T } | { error: unknown } {
+  try {
+    return { value: work() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown, at: readonly string[]): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(({ path, message }) => ({
+    path: [...at, ...path].map(String),
+    message,
+  }));
+  const first = issues[0];
+  throw new DomainError<JobsErrorCode>('job_invalid', `${first?.path.join('.')}: ${first?.message}`, {
+    details: { issues },
+  });
+}
+
+function invalid(message: string): DomainError<JobsErrorCode> {
+  return new DomainError('job_invalid', message);
+}
+
+function refused(): DomainError<JobsErrorCode> {
+  return new DomainError('batch_refused', 'not written, because another job of the batch is invalid');
+}

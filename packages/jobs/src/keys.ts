@@ -1,0 +1,86 @@
+/**
+ * This file owns the Redis keys of jobs. BullMQ's own keys are spelled here once more, for our scripts; what they hold
+ * and what removes them is BullMQ's.
+ *
+ * | key | holds | until |
+ * |---|---|---|
+ * | `{prefix}:jobs:queues` | set of the names of queues that have been used | its queue is obliterated |
+ * | `{queuePrefix}:{queue}:…` | BullMQ's keys and the jobs' hashes | BullMQ's rules, retention, obliterate |
+ * | `{queuePrefix}:{queue}:sluice:once:{hash}` | idempotency record | its window has passed |
+ */
+import { createHash } from 'node:crypto';
+import type { Keyspace } from '@sluice/config';
+
+export function queueRegistry(keys: Keyspace): string {
+  return `${keys.root('jobs')}:queues`;
+}
+
+/** BullMQ's names of its keys. A job's hash is `base` + id, which is why an id is checked before it becomes a key. */
+const QUEUE_KEYS = [
+  'wait',
+  'active',
+  'paused',
+  'delayed',
+  'prioritized',
+  'waiting-children',
+  'completed',
+  'failed',
+  'meta',
+  'id',
+  'pc',
+  'events',
+  'marker',
+  'limiter',
+  'repeat',
+  'stalled',
+  'stalled-check',
+] as const;
+
+export type QueueKeys = Readonly<Record<(typeof QUEUE_KEYS)[number] | 'base', string>>;
+
+export function queueKeys(keys: Keyspace, queue: string): QueueKeys {
+  const base = `${keys.queuePrefix(queue)}:${queue}:`;
+  const named = QUEUE_KEYS.map((name) => [name, base + name]);
+  return { base, ...Object.fromEntries(named) } as QueueKeys;
+}
+
+export function metricsKeys(
+  { base }: QueueKeys,
+  state: 'completed' | 'failed',
+): { totals: string; perMinute: string } {
+  return { totals: `${base}metrics:${state}`, perMinute: `${base}metrics:${state}:data` };
+}
+
+export function deduplicationKeys({ base }: QueueKeys, id: string): { current: string; next: string } {
+  return { current: `${base}de:${id}`, next: `${base}dn:${id}` };
+}
+
+export function idempotencyRecord({ base }: QueueKeys, key: string): string {
+  return `${base}sluice:once:${digest(key)}`;
+}
+
+/** 132 bits of SHA-256: short, and nobody finds two texts of one digest. */
+export function digest(...parts: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part);
+  return hash.digest('base64url').slice(0, 22);
+}
+
+/** Ids that would name one of BullMQ's keys, or ours, instead of a job. */
+const RESERVED_IDS: ReadonlySet<string> = new Set([
+  ...QUEUE_KEYS,
+  '',
+  'de',
+  'dn',
+  'metrics',
+  'priority',
+  'delay',
+  'sluice',
+]);
+const SCHEDULED_ID = /^repeat:[A-Za-z0-9_-]{1,64}:\d{1,16}$/;
+const PLAIN_ID = /^[^:\p{Cc}\p{Surrogate}]{1,256}$/u;
+
+/** Whether a job may have this id: ours, one a scheduler made, or one of a stock BullMQ producer. What it refuses is never made into a key. */
+export function isJobId(id: string): boolean {
+  return (PLAIN_ID.test(id) && !RESERVED_IDS.has(id)) || SCHEDULED_ID.test(id);
+}

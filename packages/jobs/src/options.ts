@@ -1,0 +1,106 @@
+/**
+ * This file owns the translation of a job's options into BullMQ's, both ways. What BullMQ has no option for - the bound
+ * of an attempt, the time by which a job must have started - rides in BullMQ's options under `sluice`, and every worker
+ * and lease reads it with `attemptLimits`.
+ */
+import type { JobsOptions } from 'bullmq';
+import { type JobOptions, MAX_RETAIN } from './schemas.ts';
+
+/** In BullMQ's options, where BullMQ carries it along unread. */
+export interface OwnOptions {
+  timeoutMs?: number;
+  /** Epoch milliseconds. */
+  expiresAt?: number;
+  /** Of jobs a scheduler makes: from the time the job was made for. */
+  ttlMs?: number;
+}
+
+export type StoredOptions = JobsOptions & { sluice?: OwnOptions };
+
+export const DEFAULT_RETAIN = {
+  completed: { age: 86_400, count: 1_000 },
+  failed: { age: 14 * 86_400, count: 10_000 },
+} as const;
+const KEPT_LOG_LINES = 100;
+const KEPT_STACKS = 3;
+
+/** Every job has these; a job without options has nothing else, so they are written as JSON once. */
+const ALWAYS: StoredOptions = {
+  attempts: 1,
+  removeOnComplete: DEFAULT_RETAIN.completed,
+  removeOnFail: DEFAULT_RETAIN.failed,
+  keepLogs: KEPT_LOG_LINES,
+  stackTraceLimit: KEPT_STACKS,
+};
+
+/** BullMQ's options for a job made at `now`. `options` must have passed `jobOptionsSchema`: nothing else is let through. */
+export function storedOptions(options: JobOptions | undefined, now: number): StoredOptions {
+  if (options === undefined) return ALWAYS;
+  const { priority, lifo, attempts, backoff, deduplication } = options;
+  const delay = delayOf(options, now);
+  const own = ownOptions(options, now);
+  return {
+    ...ALWAYS,
+    ...(attempts !== undefined && { attempts }),
+    ...(delay > 0 && { delay }),
+    ...(priority !== undefined && priority > 0 && { priority }),
+    ...(lifo && { lifo }),
+    ...(backoff && { backoff: { ...backoff } as NonNullable<JobsOptions['backoff']> }),
+    ...(deduplication && { deduplication: storedDeduplication(deduplication) }),
+    ...(options.retain && storedRetain(options.retain)),
+    ...(own && { sluice: own }),
+  };
+}
+
+/** What a runner of jobs must know; `opts` as BullMQ hands it over. `timestamp` is the job's own. */
+export function attemptLimits(opts: unknown, timestamp?: number): { timeoutMs?: number; expiresAt?: number } {
+  const { sluice, prevMillis } = (opts ?? {}) as { sluice?: OwnOptions; prevMillis?: number };
+  if (!sluice) return {};
+  const { timeoutMs, ttlMs } = sluice;
+  const madeFor = prevMillis ?? timestamp;
+  const expiresAt =
+    sluice.expiresAt ?? (ttlMs !== undefined && madeFor !== undefined ? madeFor + ttlMs : undefined);
+  return { ...(timeoutMs !== undefined && { timeoutMs }), ...(expiresAt !== undefined && { expiresAt }) };
+}
+
+function delayOf(options: JobOptions, now: number): number {
+  if (options.run_at !== undefined) return Math.max(0, Date.parse(options.run_at) - now);
+  // A debounced job without a delay would run before the next one could replace it.
+  if (options.delay === undefined && options.deduplication?.mode === 'debounce')
+    return options.deduplication.ttl ?? 0;
+  return options.delay ?? 0;
+}
+
+function ownOptions({ timeout, ttl, expires_at }: JobOptions, now: number): OwnOptions | undefined {
+  const expiresAt = expires_at === undefined ? ttl && now + ttl : Date.parse(expires_at);
+  if (timeout === undefined && expiresAt === undefined) return undefined;
+  return {
+    ...(timeout !== undefined && { timeoutMs: timeout }),
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
+}
+
+function storedDeduplication({
+  id,
+  ttl,
+  mode,
+}: NonNullable<JobOptions['deduplication']>): NonNullable<JobsOptions['deduplication']> {
+  switch (mode ?? (ttl === undefined ? 'simple' : 'throttle')) {
+    case 'simple':
+      return { id };
+    case 'throttle':
+      return { id, ttl: ttl as number };
+    case 'debounce':
+      return { id, ttl: ttl as number, extend: true, replace: true };
+    case 'keep_last':
+      return { id, keepLastIfActive: true };
+  }
+}
+
+function storedRetain({ age, count }: NonNullable<JobOptions['retain']>): StoredOptions {
+  const clamp = (defaults: { age: number; count: number }) => ({
+    age: Math.min(age ?? defaults.age, MAX_RETAIN.ageSeconds),
+    count: Math.min(count ?? defaults.count, MAX_RETAIN.count),
+  });
+  return { removeOnComplete: clamp(DEFAULT_RETAIN.completed), removeOnFail: clamp(DEFAULT_RETAIN.failed) };
+}
