@@ -1,8 +1,9 @@
 /** This file owns connections to Redis: the only `new Redis`, and the profiles that decide what a client does in an outage. */
 import { readFileSync } from 'node:fs';
 import { describeRedis, type RedisConfig, type TlsConfig } from '@sluice/config';
-import type { Log } from '@sluice/runtime';
+import { type Log, within } from '@sluice/runtime';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { redisFault } from './fault.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -29,7 +30,11 @@ const REQUEST_SOCKET_TIMEOUT_MS = 5_000;
 /** Above BullMQ's drain delay (5 s) and the longest script. */
 const WORKER_SOCKET_TIMEOUT_MS = 30_000;
 const MAX_RETRY_DELAY_MS = 1_000;
+/** A Sentinel that does not answer is passed over. */
+const SENTINEL_TIMEOUT_MS = 2_000;
 const KEEP_ALIVE_MS = 10_000;
+/** A silent peer does not say goodbye. */
+const DISCONNECT_TIMEOUT_MS = 300;
 
 /**
  * Opens a client and begins to connect; wait with `untilReady`. The caller owns it and closes it with `close`.
@@ -67,16 +72,20 @@ export function untilReady(client: RedisClient, timeoutMs: number): Promise<void
   });
 }
 
-/** Lets sent commands finish for `timeoutMs`, then drops the connection. Never rejects. */
+/**
+ * Lets sent commands finish for `timeoutMs`, then drops the connection; resolves when it is gone. Never rejects.
+ *
+ * ioredis: a client closed between two attempts to reconnect leaves commands that wait for Redis unsettled.
+ */
 export async function close(client: RedisClient, timeoutMs = 1_000): Promise<void> {
-  if (client.status === 'end') return;
-  if (client.status === 'ready') {
-    const timer = setTimeout(() => client.disconnect(), timeoutMs);
-    // A connection that dies while it says goodbye is closed as well.
-    await client.quit().catch(() => undefined);
-    clearTimeout(timer);
-  }
+  if (client.status !== 'ready') return client.disconnect();
+  const ended = new Promise<void>((resolve) => client.once('end', resolve));
+  const timer = setTimeout(() => client.disconnect(), timeoutMs);
+  // A connection that dies while it says goodbye is closed as well.
+  await client.quit().catch(() => undefined);
+  clearTimeout(timer);
   client.disconnect();
+  await within(ended, timeoutMs + DISCONNECT_TIMEOUT_MS).catch(() => undefined);
 }
 
 type PlainOptions = Omit<RedisOptions, 'replyMapping'>;
@@ -87,9 +96,8 @@ function clientOptions({ config, profile, name }: ConnectOptions): PlainOptions 
     protocol: 2,
     connectionName: `sluice:${name}`,
     keepAlive: KEEP_ALIVE_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     retryStrategy: retryDelayMs,
-    // After a failover behind one name the old master stays connected and refuses writes: reconnect, then send again.
-    reconnectOnError: (error) => (/READONLY/.test(error.message) ? 2 : false),
     ...(config.username !== undefined && { username: config.username }),
     ...(config.password && { password: config.password.reveal() }),
     ...(config.tls && { tls: tlsOptions(config.tls) }),
@@ -98,6 +106,7 @@ function clientOptions({ config, profile, name }: ConnectOptions): PlainOptions 
     case 'request':
       return {
         ...common,
+        reconnectOnError: leaveReadonly('fail'),
         enableOfflineQueue: false,
         maxRetriesPerRequest: 0,
         commandTimeout: REQUEST_COMMAND_TIMEOUT_MS,
@@ -105,7 +114,13 @@ function clientOptions({ config, profile, name }: ConnectOptions): PlainOptions 
         connectTimeout: 2_000,
       };
     case 'worker':
-      return { ...common, maxRetriesPerRequest: null, socketTimeout: WORKER_SOCKET_TIMEOUT_MS, connectTimeout: 5_000 };
+      return {
+        ...common,
+        reconnectOnError: leaveReadonly('resend'),
+        maxRetriesPerRequest: null,
+        socketTimeout: WORKER_SOCKET_TIMEOUT_MS,
+        connectTimeout: 5_000,
+      };
     case 'subscriber':
       return { ...common, maxRetriesPerRequest: null, connectTimeout: 5_000 };
   }
@@ -126,7 +141,8 @@ function open(config: RedisConfig, options: PlainOptions): RedisClient {
         failoverDetector: true,
         ...(config.sentinelUsername !== undefined && { sentinelUsername: config.sentinelUsername }),
         ...(config.sentinelPassword && { sentinelPassword: config.sentinelPassword.reveal() }),
-        ...(config.tls && { enableTLSForSentinelMode: true }),
+        sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
+        ...(config.tls && { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(config.tls) }),
       });
     case 'cluster': {
       const { retryStrategy, enableOfflineQueue, reconnectOnError, ...redisOptions } = options;
@@ -136,9 +152,29 @@ function open(config: RedisConfig, options: PlainOptions): RedisClient {
         clusterRetryStrategy: retryDelayMs,
         slotsRefreshTimeout: 2_000,
         shardedSubscribers: true,
+        // A command that may have run is not sent again on behalf of a caller who waits.
+        ...(enableOfflineQueue === false && { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0 }),
+        // Certificates bear the names that CLUSTER SLOTS tells, not the addresses behind them.
+        ...(config.tls && { dnsLookup: (address, callback) => callback(null, address) }),
       });
     }
   }
+}
+
+/**
+ * After a failover behind one name the old master stays connected and refuses writes, so the connection is made anew.
+ * The refused command is sent again for whoever never gives up; else it fails, and the connection is left at most once
+ * a second, since a Redis that stays read-only still answers reads.
+ */
+function leaveReadonly(command: 'fail' | 'resend'): (error: Error) => false | 1 | 2 {
+  let leftAt = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    if (redisFault(error)?.kind !== 'readonly') return false;
+    if (command === 'resend') return 2;
+    if (performance.now() - leftAt < MAX_RETRY_DELAY_MS) return false;
+    leftAt = performance.now();
+    return 1;
+  };
 }
 
 /** Doubles from 50 ms to `MAX_RETRY_DELAY_MS`, with up to a fifth of jitter. */
@@ -163,7 +199,8 @@ function reportOutages(client: RedisClient, { config, name, log }: ConnectOption
   client.on('error', (error: Error) => {
     if (isReported) return;
     isReported = true;
-    log?.warn({ ...fields, reason: error.message }, 'redis away');
+    // Node says nothing but a code when several addresses of one name refused.
+    log?.warn({ ...fields, reason: error.message || (error as { code?: unknown }).code }, 'redis away');
   });
   client.on('ready', () => {
     if (isReported) log?.info(fields, 'redis back');

@@ -3,11 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { Env, type Keyspace, keyspace, type RedisConfig, readRoles } from '@sluice/config';
 import { close, connect, type Profile, type RedisClient, untilReady } from './connect.ts';
 import { scanKeys, unlinkByPrefix } from './scan.ts';
+import type { TestContext } from './testing-server.ts';
 
-/** What of a test's context is used here; Vitest's fits. */
-export interface TestContext {
-  onTestFinished(cleanUp: () => Promise<void> | void): void;
-}
+export { type TestContext, type TestServer, testServer } from './testing-server.ts';
+export { testCluster, testSentinel } from './testing-topology.ts';
 
 export interface TestRedis {
   config: RedisConfig;
