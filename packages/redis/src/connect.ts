@@ -49,26 +49,35 @@ export function connect(options: ConnectOptions): RedisClient {
 }
 
 /** Resolves when commands are served; rejects after `timeoutMs` with the last connection error as its cause. */
-export function untilReady(client: RedisClient, timeoutMs: number): Promise<void> {
+export async function untilReady(client: RedisClient, timeoutMs: number): Promise<void> {
+  const waiting = new AbortController();
+  let lastError: unknown;
+  const onError = (error: unknown) => {
+    lastError = error;
+  };
+  client.on('error', onError);
+  try {
+    await within(serving(client, waiting.signal), timeoutMs);
+  } catch {
+    throw new Error(`Redis not answered within ${timeoutMs} ms`, { cause: lastError });
+  } finally {
+    client.off('error', onError);
+    waiting.abort();
+  }
+}
+
+/** A Cluster is ready as soon as it knows its slots; its nodes are a moment later. */
+async function serving(client: RedisClient, signal: AbortSignal): Promise<void> {
+  await readiness(client, signal);
+  if (client instanceof Cluster)
+    await Promise.all(client.nodes('all').map((node) => readiness(node, signal)));
+}
+
+function readiness(client: RedisClient, signal: AbortSignal): Promise<void> {
   if (client.status === 'ready') return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    let lastError: unknown;
-    const onError = (error: unknown) => {
-      lastError = error;
-    };
-    const settle = (finish: () => void) => () => {
-      clearTimeout(timer);
-      client.off('ready', onReady);
-      client.off('error', onError);
-      finish();
-    };
-    const onReady = settle(resolve);
-    const timer = setTimeout(
-      settle(() => reject(new Error(`Redis not answered within ${timeoutMs} ms`, { cause: lastError }))),
-      timeoutMs,
-    );
-    client.on('ready', onReady);
-    client.on('error', onError);
+  return new Promise((resolve) => {
+    client.once('ready', resolve);
+    signal.addEventListener('abort', () => client.off('ready', resolve));
   });
 }
 
@@ -146,7 +155,7 @@ function open(config: RedisConfig, options: PlainOptions): RedisClient {
       });
     case 'cluster': {
       const { retryStrategy, enableOfflineQueue, reconnectOnError, ...redisOptions } = options;
-      return new Cluster([...config.nodes], {
+      const cluster = new Cluster([...config.nodes], {
         redisOptions,
         enableOfflineQueue: enableOfflineQueue ?? true,
         clusterRetryStrategy: retryDelayMs,
@@ -157,6 +166,9 @@ function open(config: RedisConfig, options: PlainOptions): RedisClient {
         // Certificates bear the names that CLUSTER SLOTS tells, not the addresses behind them.
         ...(config.tls && { dnsLookup: (address, callback) => callback(null, address) }),
       });
+      // ioredis connects a node at its first command, which would be refused without a queue. A failure comes as an event.
+      cluster.on('+node', (node: Redis) => void node.connect().catch(() => undefined));
+      return cluster;
     }
   }
 }

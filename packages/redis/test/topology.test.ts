@@ -1,0 +1,88 @@
+import type { RedisConfig } from '@sluice/config';
+import { describe, expect, type TestContext, test } from 'vitest';
+import { close, connect, type Profile, untilReady } from '../src/connect.ts';
+import { redisFault } from '../src/fault.ts';
+import { health } from '../src/health.ts';
+import { scanKeys, unlinkByPrefix } from '../src/scan.ts';
+import { testCluster, testSentinel } from '../src/testing.ts';
+
+async function ready(t: TestContext, config: RedisConfig, profile: Profile) {
+  const client = connect({ config, profile, name: 'test' });
+  t.onTestFinished(() => close(client, 100));
+  await untilReady(client, 5_000);
+  return client;
+}
+
+describe('a Cluster', () => {
+  test('is walked on every master and emptied by prefix', async (t) => {
+    const { config } = await testCluster(t);
+    const client = await ready(t, config, 'request');
+    const ours = Array.from({ length: 300 }, (_, index) => `ours:${index}`);
+    await Promise.all([...ours, 'ourselves', 'theirs:1'].map((key) => client.set(key, 'x')));
+
+    const found: string[] = [];
+    for await (const page of scanKeys(client, 'ours:')) found.push(...page);
+    const removed = await unlinkByPrefix(client, 'ours:', (key) => key === 'ours:7');
+
+    expect([...new Set(found)].sort()).toEqual([...ours].sort());
+    expect(removed).toBe(299);
+    expect(
+      await Promise.all(['ours:7', 'ours:8', 'ourselves', 'theirs:1'].map((key) => client.get(key))),
+    ).toEqual(['x', null, 'x', 'x']);
+    expect(await health(client)).toMatchObject({ isUp: true });
+  });
+
+  test('that loses a master refuses its slots in time and serves the others', async (t) => {
+    const { config, servers } = await testCluster(t);
+    const client = await ready(t, config, 'request');
+    await Promise.all(
+      servers.map((server) =>
+        server.connect('worker').call('CONFIG', 'SET', 'cluster-require-full-coverage', 'no'),
+      ),
+    );
+    // Slots 15495, 3300 and 7365: the third master's, the first's, the second's.
+    await Promise.all(['a', 'b', 'c'].map((key) => client.set(key, 'x')));
+
+    await servers[2]?.kill();
+
+    for (let turn = 0; turn < 20; turn += 1) {
+      const startedAt = performance.now();
+      const lost = await client.get('a').catch((error: unknown) => redisFault(error));
+      expect(lost).toMatchObject({ kind: 'unavailable' });
+      expect(performance.now() - startedAt).toBeLessThan(2_000);
+    }
+    await expect
+      .poll(() => Promise.all([client.get('b'), client.get('c')]).catch(() => 'refused'), { timeout: 5_000 })
+      .toEqual(['x', 'x']);
+  });
+});
+
+describe('a Sentinel', () => {
+  test('leads both profiles to the new master', { timeout: 30_000 }, async (t) => {
+    const { config, master, replica } = await testSentinel(t);
+    const [request, worker] = [await ready(t, config, 'request'), await ready(t, config, 'worker')];
+    await worker.set('key', 'before');
+    await expect.poll(() => replica.connect('worker').get('key'), { timeout: 5_000 }).toBe('before');
+
+    await master.kill();
+    const kept = worker.set('key', 'during');
+
+    expect(await kept).toBe('OK');
+    await expect
+      .poll(() => request.set('key', 'after').catch(() => 'refused'), { timeout: 10_000 })
+      .toBe('OK');
+    expect(await replica.connect('worker').get('key')).toBe('after');
+  });
+
+  test('that is silent is passed over for one that answers', async (t) => {
+    const { config, sentinel } = await testSentinel(t);
+    const other = await testSentinel(t);
+    sentinel.pause();
+    t.onTestFinished(() => sentinel.resume());
+
+    const sentinels = [...config.sentinels, ...other.config.sentinels];
+    const client = await ready(t, { ...other.config, sentinels }, 'request');
+
+    expect(await client.set('key', 'x')).toBe('OK');
+  });
+});
