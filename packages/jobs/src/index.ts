@@ -14,4 +14,5 @@ export { Jobs, type JobsOptions } from './jobs.ts';
 export { knownQueues, registerQueue } from './queues.ts';
 export type { JobPage, PageOptions, QueueLimits, QueueView } from './reads.ts';
 export type { JobView } from './view.ts';
+export type { JobEnd, WaitOptions } from './wait.ts';
 export { JobWorker, type JobWorkerOptions, type WorkerHealth } from './worker.ts';

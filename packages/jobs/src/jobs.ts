@@ -12,14 +12,18 @@ import {
   Enqueuer,
   type NewJob,
 } from './enqueue.ts';
+import { EventReader } from './event-reader.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Queues } from './queues.ts';
 import { type JobPage, type PageOptions, type QueueView, Reader } from './reads.ts';
 import type { JobView } from './view.ts';
+import { type JobEnd, Waiter, type WaitOptions } from './wait.ts';
 
 export interface JobsOptions {
   /** Profile `request`; stays the caller's. */
   client: RedisClient;
+  /** Profile `subscriber`, used by nobody else: reading events blocks it. Stays the caller's. */
+  subscriber: RedisClient;
   keys: Keyspace;
   clock?: Clock | undefined;
   /** How long an idempotency key names its job; default 24 h. */
@@ -36,9 +40,11 @@ export class Jobs {
   readonly #connection: BullConnection;
   readonly #enqueuer: Enqueuer;
   readonly #reader: Reader;
+  readonly #events: EventReader;
+  readonly #waiter: Waiter;
 
   constructor(options: JobsOptions) {
-    const { client, keys, clock = systemClock } = options;
+    const { client, subscriber, keys, clock = systemClock } = options;
     this.#connection = new BullConnection(client);
     const queues = new Queues({ connection: this.#connection, keys });
     this.#enqueuer = new Enqueuer({
@@ -49,6 +55,8 @@ export class Jobs {
       maxDataBytes: options.maxDataBytes ?? DEFAULT_MAX_DATA_BYTES,
     });
     this.#reader = new Reader({ client, keys, queues, clock });
+    this.#events = new EventReader({ client, subscriber });
+    this.#waiter = new Waiter({ reader: this.#reader, events: this.#events, queues, clock });
   }
 
   /** Resolves when Redis holds the job. Codes: `job_invalid`, `idempotency_mismatch`, `overloaded`. */
@@ -70,6 +78,14 @@ export class Jobs {
     return this.#reader.get(queue, id);
   }
 
+  /**
+   * How the job ended, or `pending` after `timeoutMs`. Codes: `job_not_found`, `waiters_full`; rejects at once when Redis
+   * goes away, and with the signal's reason.
+   */
+  waitForResult(queue: string, id: string, options: WaitOptions): Promise<JobEnd> {
+    return this.#waiter.wait(queue, id, options);
+  }
+
   list(queue: string, options: PageOptions): Promise<JobPage> {
     return this.#reader.list(queue, options);
   }
@@ -83,8 +99,9 @@ export class Jobs {
     return this.#reader.queues();
   }
 
-  /** Lets go of the clients, which stay open. */
+  /** Ends waits and lets go of the clients, which stay open. */
   async close(): Promise<void> {
+    this.#events.close();
     await this.#connection.close();
   }
 }

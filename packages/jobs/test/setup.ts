@@ -20,7 +20,12 @@ export interface Bundle {
 
 export async function setup(t: TestContext, options: Partial<JobsOptions> = {}): Promise<Bundle> {
   const redis = await testRedis(t);
-  const jobs = new Jobs({ client: redis.client, keys: redis.keys, ...options });
+  const jobs = new Jobs({
+    client: redis.client,
+    subscriber: redis.connect('subscriber'),
+    keys: redis.keys,
+    ...options,
+  });
   t.onTestFinished(() => jobs.close());
   return {
     redis,
