@@ -51,16 +51,19 @@ async function stopAll(started: readonly Service[], deadlineMs: number): Promise
   return unclean;
 }
 
+/** One Ctrl-C arrives twice under npm: from the terminal, which tells the whole group, and from npm, which passes it on. */
+const SAME_WISH_MS = 500;
+
 /**
- * Resolves with the name of the first SIGINT or SIGTERM. A second one ends the process at once with status 1:
- * whoever asks twice does not want to wait for running work.
+ * Resolves with the name of the first SIGINT or SIGTERM. A second one, `SAME_WISH_MS` or more later, ends the process
+ * at once with status 1: whoever asks twice does not want to wait for running work.
  */
 export function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    let asked = false;
+    let askedAt: number | undefined;
     const onSignal = (signal: NodeJS.Signals) => {
-      if (asked) process.exit(1);
-      asked = true;
+      if (askedAt !== undefined && performance.now() - askedAt >= SAME_WISH_MS) process.exit(1);
+      askedAt ??= performance.now();
       resolve(signal);
     };
     process.on('SIGINT', onSignal);
