@@ -91,7 +91,10 @@ export async function startEmbeddedRedis(options: EmbeddedOptions): Promise<Embe
     const password = record?.password ?? randomBytes(24).toString('hex');
     const server = await startServer({ directory, onProgress, programs, password, port: record?.port });
     await writeRecord(directory, { kind: server.kind, port: server.port, password, process: server.process });
-    const ended = server.ended.finally(() => claim.release());
+    const ended = server.ended.then(async (end) => {
+      await claim.release();
+      return end;
+    });
     return {
       url: urlOf({ port: server.port, password }),
       kind: server.kind,

@@ -32,7 +32,13 @@ export async function startServerChild(options: {
   const child = spawn(program, ['-'], { cwd: directory, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   const lastLines: string[] = [];
   let wasAsked = false;
-  const ended = endOf(child).then((reason): EmbeddedEnd => ({ wasAsked, reason, lastLines }));
+  // Whoever leaves without stopping us leaves no server behind; it still writes what it has.
+  const leave = () => void child.kill('SIGTERM');
+  process.once('exit', leave);
+  const ended = endOf(child).then((reason): EmbeddedEnd => {
+    process.off('exit', leave);
+    return { wasAsked, reason, lastLines };
+  });
   const stop = async () => {
     wasAsked = true;
     child.kill('SIGTERM');
@@ -45,7 +51,10 @@ export async function startServerChild(options: {
   child.stdin.end(settings({ port, password }));
 
   const step = await Promise.race([firstStep, ended.then(() => 'ended' as const)]);
-  if (step === 'not_installed') return { outcome: 'not_installed' };
+  if (step === 'not_installed') {
+    process.off('exit', leave);
+    return { outcome: 'not_installed' };
+  }
   const identity = step === 'ready' ? await identify(child.pid as number) : undefined;
   if (!identity) {
     if (step !== 'ended') await stop();
