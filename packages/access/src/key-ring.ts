@@ -103,6 +103,12 @@ export class KeyRing implements Service {
     return entry.principal;
   }
 
+  /** The principal of a key that was proved before and still opens: for a session that names the key it was begun with. */
+  principal(id: string): KeyPrincipal | undefined {
+    const entry = this.#table.get(id);
+    return entry && entry.expiresAt > this.#clock.now() ? entry.principal : undefined;
+  }
+
   /** Makes a key; its text is in the answer and nowhere else. Throws `key_invalid`, `too_many_keys`, `secret_changed`. */
   async create(input: NewKey): Promise<MintedKey> {
     const parsed = newKeySchema.safeParse(input);

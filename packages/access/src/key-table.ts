@@ -55,6 +55,10 @@ export class KeyTable {
     return entry;
   }
 
+  get(id: string): Entry | undefined {
+    return this.#entries.get(id);
+  }
+
   remove(id: string): void {
     this.#entries.delete(id);
     this.#foreign.delete(id);
