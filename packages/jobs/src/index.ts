@@ -11,6 +11,7 @@ export { type AttemptContext, defineJob, type JobDefinition, jobFault } from './
 export type { EnqueuedJob, EnqueueManyOptions, EnqueueResult, NewJob } from './enqueue.ts';
 export { fatal, type JobFailure, readFailure, retryAfter } from './failure.ts';
 export { Jobs, type JobsOptions } from './jobs.ts';
+export { isJobId } from './keys.ts';
 export { knownQueues, registerQueue } from './queues.ts';
 export type { JobPage, PageOptions, QueueLimits, QueueView } from './reads.ts';
 export type { JobView } from './view.ts';
