@@ -1,8 +1,10 @@
 /** This file owns the wiring of the API, top to bottom: what is made, from what, and in which order it starts and stops. */
 import { KeyRing } from '@sluice/access';
 import { keyspace } from '@sluice/config';
+import { Jobs } from '@sluice/jobs';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
 import { createApp } from './app.ts';
+import { CacheServices } from './cache-services.ts';
 import type { ApiConfig } from './config.ts';
 import { Connections } from './connections.ts';
 import { createDocs } from './docs.ts';
@@ -10,13 +12,17 @@ import { FirstKey } from './first-key.ts';
 import { createAuthentication } from './http/authentication.ts';
 import type { Door } from './http/mount.ts';
 import { createObserver } from './http/observation.ts';
+import { cacheHandlers } from './routes/cache.ts';
 import { healthHandlers } from './routes/health.ts';
+import { jobHandlers } from './routes/jobs.ts';
+import { queueHandlers } from './routes/queues.ts';
 import { HttpServer } from './server.ts';
 
 export const VERSION = '0.1.0';
 
 export interface Api {
   server: HttpServer;
+  keyRing: KeyRing;
   /** In the order of their start. */
   services: readonly Service[];
 }
@@ -38,6 +44,26 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     firstKey: config.firstKey,
     log,
   });
+  const cacheServices = new CacheServices({
+    configs: config.cacheServices,
+    premises: {
+      prefix: config.roles.prefix,
+      dataDirectory: config.dataDirectory,
+      connect: (redis, service) =>
+        redis === config.roles.redis.cache
+          ? connections.role('cache')
+          : connections.open(`cache-${service}`, redis),
+      maxValueBytes: config.maxValueBytes,
+    },
+  });
+
+  const jobs = new Jobs({
+    client: connections.role('queue'),
+    subscriber: connections.role('queue', 'subscriber'),
+    keys,
+    maxDataBytes: config.maxValueBytes,
+    log,
+  });
 
   const door: Door = {
     authenticate: createAuthentication({ keyRing, allowsQueryCredentials: config.allowsQueryCredentials }),
@@ -46,11 +72,16 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     observe: createObserver({ log, metrics, accessLog: config.accessLog }),
   };
   const fetch = createApp(
-    { ...healthHandlers({ connections, metrics, stopping: stopping.signal }) },
+    {
+      ...healthHandlers({ connections, metrics, stopping: stopping.signal }),
+      ...jobHandlers({ jobs, stopping: stopping.signal }),
+      ...queueHandlers({ jobs }),
+      ...cacheHandlers({ services: cacheServices, maxBatchItems: config.maxBatchItems }),
+    },
     door,
     createDocs({ version: VERSION }),
   );
   const server = new HttpServer({ fetch, host: config.host, port: config.port, stopping });
   const firstKey = new FirstKey({ keyRing, log, show: (key) => show(`API key: ${key}`) });
-  return { server, services: [connections, keyRing, server, firstKey] };
+  return { server, keyRing, services: [connections, cacheServices, keyRing, server, firstKey] };
 }

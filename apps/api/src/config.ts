@@ -1,5 +1,14 @@
 /** This file owns the API's environment: read once, every fault in one message. */
-import { Env, type EnvironmentVariables, type RolesConfig, readRoles, type Secret } from '@sluice/config';
+import { readFileSync } from 'node:fs';
+import {
+  Env,
+  type EnvironmentVariables,
+  parseServices,
+  type RolesConfig,
+  readRoles,
+  type Secret,
+  type ServiceConfig,
+} from '@sluice/config';
 import { LOG_LEVELS, type LogLevel } from '@sluice/runtime';
 
 export interface ApiConfig {
@@ -8,8 +17,8 @@ export interface ApiConfig {
   roles: RolesConfig;
   /** Where the master secret, cached values of the file driver and the like are kept. */
   dataDirectory: string;
-  /** Path of the file that names cache services and policies; a missing file at the default path is no fault. */
-  servicesFile: { path: string; isNamed: boolean };
+  /** From the file at SLUICE_CONFIG; without one, a single service named `redis`. */
+  cacheServices: readonly ServiceConfig[];
   masterSecret: Secret | undefined;
   firstKey: Secret | undefined;
   logLevel: LogLevel;
@@ -38,6 +47,7 @@ const DEFAULTS = {
 /** Throws `ConfigError` with every fault. */
 export function readConfig(variables: EnvironmentVariables): ApiConfig {
   const env = new Env(variables);
+  const roles = readRoles(env);
   const config: ApiConfig = {
     host: env.text('HOST', DEFAULTS.host, {
       pattern: /^[\w.:-]{1,253}$/,
@@ -45,12 +55,9 @@ export function readConfig(variables: EnvironmentVariables): ApiConfig {
       example: '0.0.0.0',
     }),
     port: env.integer('PORT', DEFAULTS.port, { min: 0, max: 65_535 }),
-    roles: readRoles(env),
+    roles,
     dataDirectory: env.text('SLUICE_DATA_DIR', DEFAULTS.dataDirectory),
-    servicesFile: {
-      path: env.text('SLUICE_CONFIG', DEFAULTS.servicesFile),
-      isNamed: env.has('SLUICE_CONFIG'),
-    },
+    cacheServices: readCacheServices(env, roles),
     masterSecret: env.secret('SLUICE_SECRET', { minLength: 32 }),
     firstKey: env.secret('SLUICE_API_KEY', { minLength: 16 }),
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
@@ -65,4 +72,24 @@ export function readConfig(variables: EnvironmentVariables): ApiConfig {
   };
   env.finish();
   return config;
+}
+
+/** A file that is missing is a fault only when SLUICE_CONFIG names it. */
+function readCacheServices(env: Env, roles: RolesConfig): ServiceConfig[] {
+  const path = env.text('SLUICE_CONFIG', DEFAULTS.servicesFile);
+  let text: string | undefined;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    if (env.has('SLUICE_CONFIG') || code !== 'ENOENT') {
+      env.fault({
+        name: 'SLUICE_CONFIG',
+        got: `${path} (${code})`,
+        wanted: 'a file that can be read',
+        example: `SLUICE_CONFIG=${DEFAULTS.servicesFile}`,
+      });
+    }
+  }
+  return parseServices({ text, origin: path, env, roles });
 }

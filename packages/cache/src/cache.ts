@@ -43,6 +43,9 @@ export interface TimedEntry {
   ttlSeconds: number | null;
 }
 
+/** Between the two commands of an upsert another caller may delete or create the key. */
+const MAX_UPSERT_TRIES = 5;
+
 export class Cache {
   readonly name: string;
   readonly defaultTtl: Ttl;
@@ -83,7 +86,7 @@ export class Cache {
     const timed = await this.#driver.readTimed(key);
     const entry = timed && this.#open(timed.bytes);
     if (!timed || !entry) return undefined;
-    return { entry, ttlSeconds: timed.ttlMs === null ? null : Math.ceil(timed.ttlMs / 1_000) };
+    return { entry, ttlSeconds: timed.ttlMs === null ? null : seconds(timed.ttlMs) };
   }
 
   /** One round trip; in the order of `keys`. */
@@ -91,6 +94,14 @@ export class Cache {
     for (const key of keys) checkKey(key);
     if (keys.length === 0) return [];
     return (await this.#driver.readMany(keys)).map((bytes) => this.#open(bytes));
+  }
+
+  /** Whole seconds left of each, at least 1; `null` without end, `undefined` when there is no entry. */
+  async ttls(keys: readonly string[]): Promise<(number | null | undefined)[]> {
+    for (const key of keys) checkKey(key);
+    return (await this.#driver.ttls(keys)).map((ttlMs) =>
+      typeof ttlMs === 'number' ? seconds(ttlMs) : ttlMs,
+    );
   }
 
   async has(key: string): Promise<boolean> {
@@ -105,26 +116,34 @@ export class Cache {
     if (failure) throw failure;
   }
 
+  /** Stores over whatever is there, and tells which it was. */
+  async upsert(
+    key: string,
+    value: unknown,
+    options: Pick<SetOptions, 'ttl'> = {},
+  ): Promise<'created' | 'updated'> {
+    for (let tries = 0; tries < MAX_UPSERT_TRIES; tries += 1) {
+      const update = this.#writeOf({ ...options, key, value, when: 'present' });
+      if ((await this.#driver.write(update)) === 'stored') return 'updated';
+      if ((await this.#driver.write({ ...update, when: 'absent' })) === 'stored') return 'created';
+    }
+    throw refuse(
+      'key_exists',
+      `Key '${key}' came and went ${MAX_UPSERT_TRIES} times while it was to be stored.`,
+    );
+  }
+
   /**
    * One pipeline; one result per item, in order. Nothing is stored when an item is malformed, unless `isPartial`: then
-   * the well-formed ones are.
+   * the well-formed ones are. Throws when the store refused them all.
    */
   async setMany(items: readonly SetItem[], options: { isPartial?: boolean } = {}): Promise<SetResult[]> {
-    const results: SetResult[] = items.map(({ key }) => ({ key, isStored: false, error: undefined }));
-    const writes: Write[] = [];
-    const written: SetResult[] = [];
-    for (const [at, item] of items.entries()) {
-      const result = results[at] as SetResult;
-      try {
-        writes.push(this.#writeOf(item));
-        written.push(result);
-      } catch (error) {
-        if (!(error instanceof DomainError)) throw error;
-        result.error = error;
-      }
-    }
-    if (writes.length < items.length && !options.isPartial) return results;
-    for (const [at, outcome] of (await this.#driver.writeMany(writes)).entries()) {
+    const { results, writes, written } = this.#writesOf(items);
+    if (writes.length === 0 || (writes.length < items.length && !options.isPartial)) return results;
+    const outcomes = await this.#driver.writeMany(writes);
+    const [first] = outcomes;
+    if (first instanceof Error && outcomes.every((outcome) => outcome instanceof Error)) throw first;
+    for (const [at, outcome] of outcomes.entries()) {
       const result = written[at] as SetResult;
       result.error = outcome instanceof Error ? outcome : failureOf(result.key, outcome);
       result.isStored = result.error === undefined;
@@ -132,12 +151,17 @@ export class Cache {
     return results;
   }
 
-  /** All items or none: throws `key_exists` with the keys in `details.keys` when one of them is there already. */
+  /** What `setMany` would find malformed; stores nothing. */
+  verify(items: readonly SetItem[]): SetResult[] {
+    return this.#writesOf(items).results;
+  }
+
+  /** All items or none: throws `keys_exist` with the keys in `details.keys` when one of them is there already. */
   async addAll(items: readonly SetItem[]): Promise<void> {
     const present = await this.#driver.writeAllAbsent(items.map((item) => this.#writeOf(item)));
     if (present.length === 0) return;
     throw refuse(
-      'key_exists',
+      'keys_exist',
       `Nothing was stored in cache. One or more key(s) already exists (${present.join(',')})`,
       { keys: present },
     );
@@ -193,6 +217,24 @@ export class Cache {
     await this.#driver.stop();
   }
 
+  /** A result for each item, and a write with its result for each well-formed one. */
+  #writesOf(items: readonly SetItem[]): { results: SetResult[]; writes: Write[]; written: SetResult[] } {
+    const results: SetResult[] = items.map(({ key }) => ({ key, isStored: false, error: undefined }));
+    const writes: Write[] = [];
+    const written: SetResult[] = [];
+    for (const [at, item] of items.entries()) {
+      const result = results[at] as SetResult;
+      try {
+        writes.push(this.#writeOf(item));
+        written.push(result);
+      } catch (error) {
+        if (!(error instanceof DomainError)) throw error;
+        result.error = error;
+      }
+    }
+    return { results, writes, written };
+  }
+
   #open(bytes: Buffer | null): CacheEntry | undefined {
     return bytes === null ? undefined : new CacheEntry(bytes, bytes.toString(), false);
   }
@@ -203,6 +245,10 @@ export class Cache {
     const bytes = valueText(value, this.maxValueBytes);
     return { key, bytes, ttlMs: ttl === 'keep' ? 'keep' : milliseconds(ttl), when, ifMatch };
   }
+}
+
+function seconds(ttlMs: number): number {
+  return Math.max(1, Math.ceil(ttlMs / 1_000));
 }
 
 function milliseconds(ttl: Ttl): number | null {

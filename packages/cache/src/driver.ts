@@ -35,7 +35,9 @@ export interface CacheDriver {
   read(key: string): Promise<Buffer | null>;
   readMany(keys: readonly string[]): Promise<(Buffer | null)[]>;
   readTimed(key: string): Promise<Timed | null>;
-  /** The first byte of each entry, or -1: enough to tell presence and kind. */
+  /** Milliseconds left of each entry; `null` without end, `undefined` when there is none. */
+  ttls(keys: readonly string[]): Promise<(number | null | undefined)[]>;
+  /** The first byte of an entry, or -1: enough to tell presence and kind. */
   firstByte(key: string): Promise<number>;
 
   write(write: Write): Promise<WriteOutcome>;

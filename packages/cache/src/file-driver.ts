@@ -47,6 +47,13 @@ export class FileDriver implements CacheDriver {
     return record && { bytes: record.bytes, ttlMs: this.#ttlMs(record) };
   }
 
+  ttls(keys: readonly string[]): Promise<(number | null | undefined)[]> {
+    return eachBounded(keys, async (key) => {
+      const record = await this.#entries.read(key);
+      return record ? this.#ttlMs(record) : undefined;
+    });
+  }
+
   async firstByte(key: string): Promise<number> {
     return (await this.read(key))?.[0] ?? -1;
   }

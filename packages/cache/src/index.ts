@@ -10,5 +10,6 @@ export {
 export type { CacheDriver, ListPage } from './driver.ts';
 export { CacheEntry } from './entry.ts';
 export { FileDriver } from './file-driver.ts';
+export { openCache, type Premises } from './open.ts';
 export { RedisDriver } from './redis-driver.ts';
-export { readTtl, type Ttl } from './rules.ts';
+export { checkKey, readTtl, type Ttl } from './rules.ts';

@@ -22,8 +22,13 @@ export interface CacheKeys {
   lease(entryKey: string): string;
 }
 
-export function cacheKeys(keyspace: Keyspace, service: string, options: { isCluster: boolean }): CacheKeys {
-  const entryPrefix = `${keyspace.root('cache')}:${service}:`;
+/** `entryPrefix` instead of the first row's root, to adopt keys that others wrote. */
+export function cacheKeys(
+  keyspace: Keyspace,
+  service: string,
+  options: { isCluster: boolean; entryPrefix: string | undefined },
+): CacheKeys {
+  const entryPrefix = options.entryPrefix ?? `${keyspace.root('cache')}:${service}:`;
   const leasePrefix = `${keyspace.root('cache-lease')}:${service}:`;
   return {
     entryPrefix,

@@ -18,11 +18,19 @@ export class RedisDriver implements CacheDriver {
   readonly #root: string;
   readonly #turn: RedisTurn;
 
-  /** The client stays its owner's: it is not closed here. */
-  constructor(options: { client: RedisClient; keyspace: Keyspace; service: string }) {
-    const { client, keyspace, service } = options;
+  /** The client stays its owner's: it is not closed here. `keyPrefix` adopts keys that others wrote. */
+  constructor(options: {
+    client: RedisClient;
+    keyspace: Keyspace;
+    service: string;
+    keyPrefix?: string | undefined;
+  }) {
+    const { client, keyspace, service, keyPrefix } = options;
     this.#client = client;
-    this.#keys = cacheKeys(keyspace, service, { isCluster: client instanceof Cluster });
+    this.#keys = cacheKeys(keyspace, service, {
+      isCluster: client instanceof Cluster,
+      entryPrefix: keyPrefix,
+    });
     this.#root = this.#keys.entryPrefix;
     this.#turn = new RedisTurn(client);
   }
@@ -40,6 +48,14 @@ export class RedisDriver implements CacheDriver {
     const [bytes, ttlMs] = await Promise.all([this.#client.getBuffer(entry), this.#client.pttl(entry)]);
     if (bytes === null || ttlMs === GONE) return null;
     return { bytes, ttlMs: ttlMs === ENDLESS ? null : ttlMs };
+  }
+
+  async ttls(keys: readonly string[]): Promise<(number | null | undefined)[]> {
+    const replies = await this.#turn.runMany(keys.map((key) => ({ name: 'pttl', args: [this.#root + key] })));
+    return replies.map((reply) => {
+      if (reply instanceof Error) throw reply;
+      return reply === GONE ? undefined : reply === ENDLESS ? null : (reply as number);
+    });
   }
 
   async firstByte(key: string): Promise<number> {

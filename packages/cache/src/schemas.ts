@@ -1,5 +1,4 @@
 /** This file owns the words of a cache that its callers and the HTTP contract share: bounds, names, error codes. */
-import { z } from 'zod';
 
 export const MAX_KEY_BYTES = 1_024;
 /** Ten years: beyond it a TTL is a mistake of unit. */
@@ -14,38 +13,22 @@ export const MAX_TAG_BYTES = 256;
 /** Longer than any fill should take; a holder that still works renews. */
 export const MAX_LEASE_MS = 300_000;
 
-/** Words that lead a path of ours, so no cache service may bear them. */
-export const RESERVED_SERVICE_NAMES = [
-  'system',
-  'queues',
-  'flows',
-  'deliveries',
-  'sessions',
-  'users',
-  'limits',
-  'channels',
-  'events',
-  'leases',
-  'user',
-  'api_docs',
-] as const;
-
-export const cacheServiceName = z
-  .string()
-  .regex(/^[A-Za-z0-9_-]{1,40}$/, 'a service name is 1 to 40 letters, digits, hyphens or underscores')
-  .refine(
-    (name) => !(RESERVED_SERVICE_NAMES as readonly string[]).includes(name.toLowerCase()),
-    'this service name is taken',
-  );
-
 /** Who may empty a whole service: anyone with the right, only with a confirmation, or no one. */
 export const FLUSH_POLICIES = ['open', 'confirm', 'deny'] as const;
 export type FlushPolicy = (typeof FLUSH_POLICIES)[number];
 
+/**
+ * - `key_exists` an item that was to be stored over nothing; `keys_exist` a map of which nothing was stored therefore
+ * - `not_an_integer` a counter's step on a value that is none
+ * - `cache_lease_lost` a fill that came after its lease had ended, or after someone else had written
+ * - `load_timeout` another caller's load took longer than this one would wait
+ * - `storage_full`, `storage_busy` the disk of the file driver is full, or locked by another process
+ */
 export const CACHE_ERROR_CODES = [
   'key_invalid',
   'key_not_found',
   'key_exists',
+  'keys_exist',
   'ttl_invalid',
   'value_invalid',
   'value_too_large',

@@ -248,7 +248,7 @@ export function cacheSuite(driver: string, setup: Setup): void {
       await cache.set('b', 'before');
 
       await expect(cache.addAll(items)).rejects.toMatchObject({
-        code: 'key_exists',
+        code: 'keys_exist',
         details: { keys: ['b'] },
       });
       expect((await cache.getMany(['a', 'b', 'c'])).map((entry) => entry?.value)).toEqual([
@@ -310,6 +310,14 @@ export function cacheSuite(driver: string, setup: Setup): void {
       expect(await cache.getTimed('k')).toMatchObject({ ttlSeconds: null });
       expect(await cache.touch('none', 5)).toBeUndefined();
       await expect(cache.touch('k', 0)).rejects.toMatchObject({ code: 'ttl_invalid' });
+    });
+
+    it('tells the seconds left of many', async (t) => {
+      const { cache } = await setup(t);
+      await cache.set('a', 1, { ttl: 50 });
+      await cache.set('b', 1, { ttl: 'forever' });
+
+      expect(await cache.ttls(['b', 'none', 'a'])).toEqual([null, undefined, 50]);
     });
 
     it('reads many in the order asked, the same key twice included', async (t) => {

@@ -48,6 +48,17 @@ export function connect(options: ConnectOptions): RedisClient {
   return client;
 }
 
+/** The error that keeps each client from its Redis; none while it serves. */
+const outages = new WeakMap<RedisClient, Error>();
+
+/**
+ * Why this client cannot serve just now: the last error of its connection, `undefined` while it serves. A command that
+ * fails meanwhile says only that there is no connection, and not that Redis refused our password.
+ */
+export function outageOf(client: RedisClient): Error | undefined {
+  return outages.get(client);
+}
+
 /** Resolves when commands are served; rejects after `timeoutMs` with the last connection error as its cause. */
 export async function untilReady(client: RedisClient, timeoutMs: number): Promise<void> {
   const waiting = new AbortController();
@@ -209,12 +220,14 @@ function reportOutages(client: RedisClient, { config, name, log }: ConnectOption
   let isReported = false;
   // ioredis throws 'error' when nobody listens; every command that failed has told its own caller.
   client.on('error', (error: Error) => {
+    outages.set(client, error);
     if (isReported) return;
     isReported = true;
     // Node says nothing but a code when several addresses of one name refused.
     log?.warn({ ...fields, reason: error.message || (error as { code?: unknown }).code }, 'redis away');
   });
   client.on('ready', () => {
+    outages.delete(client);
     if (isReported) log?.info(fields, 'redis back');
     isReported = false;
   });

@@ -4,6 +4,7 @@ export {
   type ConnectOptions,
   close,
   connect,
+  outageOf,
   type Profile,
   REQUEST_COMMAND_TIMEOUT_MS,
   type RedisClient,

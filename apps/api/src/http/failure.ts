@@ -76,7 +76,8 @@ export class UnavailableStatus extends Error {
   }
 }
 
-function asDomainError(error: unknown): DomainError | undefined {
+/** What a thrown thing means to a caller; `undefined` when nobody expected it. */
+export function asDomainError(error: unknown): DomainError | undefined {
   if (error instanceof DomainError) return error;
   const fault = redisFault(error);
   if (fault) return redisAway(fault.kind, fault.outcome, error);

@@ -74,8 +74,11 @@ export function mount<R extends RouteDeclaration>(
   door: Door,
 ): void {
   if (declaration.access === undefined) throw new TypeError(`route ${declaration.id} states no access`);
-  const path = declaration.path.replace(/\{key\}$/, ':key{.+}').replace(/\{(\w+)\}/g, ':$1');
-  app.on(declaration.method.toUpperCase(), path, (c) =>
+  // A key may hold any character, line breaks included: the handler says what is wrong with it.
+  const path = declaration.path.replace(/\{key\}$/, ':key{[^]+}').replace(/\{(\w+)\}/g, ':$1');
+  // The published page writes a service's root both with and without a slash.
+  const paths = path.endsWith('/:service') ? [path, `${path}/`] : [path];
+  app.on(declaration.method.toUpperCase(), paths, (c) =>
     serve(c, declaration, handler as Handler<RouteDeclaration>, door),
   );
 }
@@ -321,7 +324,8 @@ export function methodsOf(path: string, routes: readonly RouteDeclaration[]): st
 function templatePattern(template: string): RegExp {
   const pattern = template
     .replace(/[.]/g, '\\.')
-    .replace(/\{key\}$/, '.+')
+    .replace(/\{service\}$/, '[^/]+/?')
+    .replace(/\{key\}$/, '[^]+')
     .replace(/\{\w+\}/g, '[^/]+');
   return new RegExp(`^${pattern}$`);
 }

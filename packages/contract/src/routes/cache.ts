@@ -19,9 +19,6 @@ const one = z.object({
 
 const key = z.string().meta({ example: 'user:123:profile' });
 const value = z.unknown().meta({ description: 'Any JSON, as it was stored' });
-const ttl = z
-  .union([z.int(), z.string()])
-  .meta({ description: 'Seconds; 0 no expiration; -1 or absent the default of the service', example: 3600 });
 const seconds = z.int().meta({ description: 'Seconds left; 0 no expiration' });
 
 /** What is stored under one key. */
@@ -192,7 +189,7 @@ export const cache = {
     access: { area: 'cache', verb: 'write' },
     params: root,
     query: batchQuery,
-    body: { schema: storeBody, bound: 'batch' },
+    body: { schema: storeBody, carried: ['value'], bound: 'batch' },
     replies: {
       200: { description: 'Stored (services with the option `post_status` 200)', schema: storedList },
       201: { description: 'Stored', schema: storedList },
@@ -208,7 +205,7 @@ export const cache = {
     access: { area: 'cache', verb: 'write' },
     params: root,
     query: batchQuery,
-    body: { schema: storeBody, bound: 'batch' },
+    body: { schema: storeBody, carried: ['value'], bound: 'batch' },
     replies: { 200: { description: 'Stored', schema: storedList } },
     errors: [...writing, 'key_exists', 'key_not_found', 'etag_mismatch', 'batch_failed'],
   }),
@@ -285,7 +282,7 @@ export const cache = {
     access: { area: 'cache', verb: 'write' },
     params: one,
     query: singleQuery,
-    body: { schema: valueBody, acceptsText: true },
+    body: { schema: valueBody, carried: ['value'], acceptsText: true },
     replies: { 201: { description: 'Stored', schema: stored } },
     errors: [...writing, 'keys_exist'],
   }),
@@ -301,7 +298,7 @@ export const cache = {
     query: singleQuery.extend({
       upsert: queryFlag.meta({ type: 'boolean', description: 'Create when absent' }),
     }),
-    body: { schema: valueBody, acceptsText: true },
+    body: { schema: valueBody, carried: ['value'], acceptsText: true },
     replies: {
       200: { description: 'Updated', schema: stored },
       201: { description: 'Created (upsert)', schema: stored },
