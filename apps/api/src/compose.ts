@@ -62,7 +62,6 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     subscriber: connections.role('queue', 'subscriber'),
     keys,
     maxDataBytes: config.maxValueBytes,
-    log,
   });
 
   const door: Door = {

@@ -12,6 +12,8 @@ export interface TestApi {
   /** A key of all scopes. */
   key: string;
   redis: TestRedis;
+  /** Makes a key with these scopes and waits until the API knows it. */
+  makeKey(scopes: string[]): Promise<string>;
   /** Everything the API has logged, as text. */
   logged(): string;
   /** `fetch` of a path with the key. */
@@ -52,6 +54,9 @@ export async function startApi(t: TestContext, variables: Record<string, string>
     url,
     key: TEST_KEY,
     redis,
+    async makeKey(scopes) {
+      return (await api.keyRing.create({ label: 'test', scopes })).key;
+    },
     logged: () => lines.join(''),
     call(path, { json, key = TEST_KEY, headers, ...init } = {}) {
       return fetch(`${url}${path}`, {

@@ -38,7 +38,8 @@ export function createAuthentication(options: { keyRing: KeyRing; allowsQueryCre
   };
 }
 
-function bearer(authorization: string | undefined): string | undefined {
+/** The token of `Authorization: Bearer`. */
+export function bearer(authorization: string | undefined): string | undefined {
   const match = /^Bearer +(\S+) *$/i.exec(authorization ?? '');
   return match?.[1];
 }

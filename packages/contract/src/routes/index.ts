@@ -1,5 +1,7 @@
 /** This file owns the list of all routes, keyed by operation id: the API is what stands here. */
 import { cache } from './cache.ts';
 import { health } from './health.ts';
+import { jobs } from './jobs.ts';
+import { queues } from './queues.ts';
 
-export const routes = { ...cache, ...health };
+export const routes = { ...cache, ...health, ...jobs, ...queues };

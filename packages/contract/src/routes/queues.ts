@@ -19,7 +19,6 @@ export const queueView = z
     name: queueNameSchema,
     counts,
     is_paused: z.boolean(),
-    workers: z.int().nullable().meta({ description: 'Connected workers; null when Redis does not tell' }),
     oldest_waiting_ms: z
       .int()
       .nullable()

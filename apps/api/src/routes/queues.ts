@@ -1,0 +1,32 @@
+/** This file owns the answers about whole queues. */
+import type { routes } from '@sluice/contract';
+import type { Jobs, QueueView } from '@sluice/jobs';
+import type { Handlers } from '../http/call.ts';
+import { json } from '../http/reply.ts';
+
+type QueueRoutes = Pick<typeof routes, 'listQueues' | 'getQueue'>;
+
+export function queueHandlers({ jobs }: { jobs: Jobs }): Handlers<QueueRoutes> {
+  return {
+    listQueues: async ({ principal }) => {
+      const views = await jobs.queues();
+      return json(200, {
+        resource: views.filter(({ name }) => principal.grants.allows('jobs', 'read', name)).map(queueBody),
+      });
+    },
+    getQueue: async ({ params }) => json(200, queueBody(await jobs.queue(params.queue))),
+  };
+}
+
+function queueBody(view: QueueView) {
+  return {
+    name: view.name,
+    counts: view.counts,
+    is_paused: view.isPaused,
+    oldest_waiting_ms: view.oldestWaitingMs,
+    rates: {
+      completed_per_minute: view.rates.completedPerMinute,
+      failed_per_minute: view.rates.failedPerMinute,
+    },
+  };
+}

@@ -1,0 +1,206 @@
+/** This file owns real processes for end-to-end tests: a Redis that can be stopped, the API, a worker, each on free ports. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+export interface Cleaner {
+  onTestFinished(cleanUp: () => Promise<void> | void): void;
+}
+
+export const KEY = 'end-to-end-key-0123456789';
+const ROOT = resolve(import.meta.dirname, '../..');
+
+export class Program {
+  readonly #child: ChildProcess;
+  #output = '';
+  readonly exited: Promise<number | null>;
+
+  constructor(
+    command: string,
+    args: readonly string[],
+    env: Record<string, string | undefined>,
+    cwd: string,
+  ) {
+    this.#child = spawn(command, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        this.#output += chunk.toString();
+      });
+    }
+    this.exited = new Promise((resolve, reject) => {
+      this.#child.once('error', reject);
+      this.#child.once('close', (code) => resolve(code));
+    });
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** Resolves with the match once the output holds it. */
+  async says(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
+    return await until(() => {
+      const match = pattern.exec(this.#output);
+      if (!match && !this.isRunning) throw new Error(`it ended before it said ${pattern}:\n${this.#output}`);
+      return match ?? undefined;
+    }, timeoutMs);
+  }
+
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    if (this.isRunning) this.#child.kill(signal);
+    await this.exited;
+  }
+}
+
+/** A redis-server of the test's own, which it may stop, kill, freeze and start again on the same port and data. */
+export class OwnRedis {
+  readonly port: number;
+  readonly #directory: string;
+  readonly #options: readonly string[];
+  #program: Program | undefined;
+
+  private constructor(port: number, directory: string, options: readonly string[]) {
+    this.port = port;
+    this.#directory = directory;
+    this.#options = options;
+  }
+
+  static async start(
+    t: Cleaner,
+    options: readonly string[] = ['--appendonly', 'yes', '--appendfsync', 'always'],
+  ): Promise<OwnRedis> {
+    const redis = new OwnRedis(await freePort(), await mkdtemp(join(tmpdir(), 'sluice-redis-')), options);
+    t.onTestFinished(async () => {
+      await redis.#program?.kill();
+      await rm(redis.#directory, { recursive: true, force: true });
+    });
+    await redis.start();
+    return redis;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}/0`;
+  }
+
+  async start(): Promise<void> {
+    const args = [
+      '--port',
+      String(this.port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--dir',
+      this.#directory,
+      ...this.#options,
+    ];
+    this.#program = new Program('redis-server', args, process.env, this.#directory);
+    await this.#program.says(/Ready to accept connections/);
+  }
+
+  /** Gone at once, its port closed. */
+  async kill(): Promise<void> {
+    await this.#program?.kill('SIGKILL');
+  }
+
+  /** Holds connections open and answers nothing. */
+  freeze(): void {
+    this.#program?.signal('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#program?.signal('SIGCONT');
+  }
+}
+
+export interface Product {
+  url: string;
+  api: Program;
+  worker: Program;
+  directory: string;
+  /** `fetch` below `/api/v2` with the key. */
+  call(path: string, init?: Omit<RequestInit, 'body'> & { json?: unknown }): Promise<Response>;
+}
+
+/** API and worker as processes, from the sources, on this Redis. */
+export async function startProduct(
+  t: Cleaner,
+  redisUrl: string,
+  variables: Record<string, string> = {},
+): Promise<Product> {
+  const directory = await mkdtemp(join(tmpdir(), 'sluice-product-'));
+  const env = {
+    PATH: process.env.PATH,
+    HOME: directory,
+    REDIS_URL: redisUrl,
+    CACHE_DRIVER: 'redis',
+    SLUICE_API_KEY: KEY,
+    SLUICE_DATA_DIR: directory,
+    PORT: '0',
+    WORKER_HEALTH_PORT: '0',
+    ...variables,
+  };
+  const run = (app: string) => {
+    const loader = ['--import', 'tsx', '--conditions=@sluice/source'];
+    return new Program(process.execPath, [...loader, join(ROOT, 'apps', app, 'src/main.ts')], env, ROOT);
+  };
+  const api = run('api');
+  const worker = run('worker');
+  t.onTestFinished(async () => {
+    await Promise.all([api.kill(), worker.kill()]);
+    await rm(directory, { recursive: true, force: true });
+  });
+  const [url] = await api.says(/http:\/\/localhost:\d+/);
+  await worker.says(/worker started/);
+  const call: Product['call'] = (path, { json, headers, ...init } = {}) =>
+    fetch(`${url}/api/v2${path}`, {
+      ...init,
+      ...(json !== undefined && { body: JSON.stringify(json) }),
+      headers: {
+        'X-DreamFactory-API-Key': KEY,
+        ...(json !== undefined && { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
+    });
+  return { url: url as string, api, worker, directory, call };
+}
+
+/** The first value that `probe` answers; its last failure once `timeoutMs` have passed. */
+export async function until<T>(
+  probe: () => Promise<T | undefined> | T | undefined,
+  timeoutMs = 10_000,
+  everyMs = 20,
+): Promise<T> {
+  const giveUpAt = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined) return value;
+    if (Date.now() > giveUpAt) throw new Error(`not within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}
