@@ -74,8 +74,8 @@ export type Creation =
 export interface SessionDriver {
   create(session: NewSession): Promise<Creation>;
   present(token: PresentedToken, deed: Deed): Promise<Verdict>;
-  /** The live sessions of a user, in no order, without their data (`''`). */
-  list(user: string): Promise<SessionRecord[]>;
+  /** The live sessions of a user, in no order; their data is `''` unless asked for. */
+  list(user: string, options?: { withData?: boolean }): Promise<SessionRecord[]>;
   /** How often all sessions of the user were revoked; 0 when nothing is known of the user. */
   generation(user: string): Promise<number>;
   /** True when the user listed the session. */

@@ -48,9 +48,10 @@ export class FileSessionDriver implements SessionDriver {
     return this.#change(token.user, (current, changedAtMs) => judge(current, token, deed, changedAtMs));
   }
 
-  async list(user: string): Promise<SessionRecord[]> {
+  async list(user: string, { withData = false }: { withData?: boolean } = {}): Promise<SessionRecord[]> {
     const ledger = await this.#load(user);
-    return ledger ? liveSessions(ledger, this.#clock.now()) : [];
+    const live = ledger ? liveSessions(ledger, this.#clock.now()) : [];
+    return withData ? live : live.map((record) => ({ ...record, data: '' }));
   }
 
   async generation(user: string): Promise<number> {

@@ -4,9 +4,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { link, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** No change takes this long; a holder this old in another container, where its pid says nothing, has died. */
+/** No change takes this long; a holder this old on another host, where its pid says nothing, has died. */
 const ABANDONED_AFTER_MS = 10_000;
 const RETRY_EVERY_MS = 5;
 
@@ -25,7 +26,7 @@ export interface FileLock {
 
 /** Takes the lock at `path`, waiting at most `waitMs` (else `FileLockTimeout`). */
 export async function takeFileLock(path: string, waitMs: number): Promise<FileLock> {
-  const mark = `${process.pid} ${randomBytes(8).toString('hex')}`;
+  const mark = `${hostname()} ${process.pid} ${randomBytes(8).toString('hex')}`;
   const deadline = performance.now() + waitMs;
   while (!(await claim(path, mark))) {
     await breakAbandoned(path);
@@ -43,7 +44,7 @@ export async function takeFileLock(path: string, waitMs: number): Promise<FileLo
 
 async function claim(path: string, mark: string): Promise<boolean> {
   // Written first and linked into place, so that no one ever reads a lock without its holder.
-  const draft = `${path}.${mark.replace(' ', '-')}`;
+  const draft = `${path}.${randomBytes(8).toString('hex')}`;
   const file = await open(draft, 'wx', 0o600);
   try {
     await file.writeFile(mark);
@@ -73,9 +74,12 @@ async function breakAbandoned(path: string): Promise<void> {
   await unlinkIfThere(aside);
 }
 
+/** True also for a process of another host, of which nothing is known. */
 function isAlive(mark: string): boolean {
+  const [host, pid] = mark.split(' ');
+  if (host !== hostname()) return true;
   try {
-    process.kill(Number.parseInt(mark, 10), 0);
+    process.kill(Number(pid), 0);
     return true;
   } catch (error) {
     return errorCode(error) === 'EPERM';

@@ -1,3 +1,6 @@
+export { BrowserSession, type BrowserSessionOptions, type Exchange } from './browser-session.ts';
+export { type CookieOptions, SessionCookie } from './cookie.ts';
+export { CSRF_HEADER, Csrf, type CsrfOptions, type CsrfRefusal } from './csrf.ts';
 export type {
   Creation,
   Deed,
@@ -7,7 +10,10 @@ export type {
   Verdict,
   WhenFull,
 } from './driver.ts';
+export { SessionStore, type SessionStoreOptions } from './express-store.ts';
 export { FileSessionDriver } from './file-driver.ts';
+export { type MiddlewareContext, type SessionVariables, sessionMiddleware } from './middleware.ts';
 export { RedisSessionDriver } from './redis-driver.ts';
+export { SESSION_ERRORS, type SessionErrorCode } from './schemas.ts';
 export type { Session, SessionData, SessionSummary } from './session.ts';
 export { type IssuedSession, type NewSessionOptions, Sessions, type SessionsOptions } from './sessions.ts';

@@ -124,9 +124,9 @@ export function strikeAll(ledger: Ledger, memoryMs: number, nowMs: number): numb
 }
 
 export function liveSessions(ledger: Ledger, nowMs: number): SessionRecord[] {
-  return Object.values(ledger.sessions).flatMap((session) =>
-    session.expiresAtMs > nowMs ? [{ ...recordOf(session), data: '' }] : [],
-  );
+  return Object.values(ledger.sessions)
+    .filter(({ expiresAtMs }) => expiresAtMs > nowMs)
+    .map(recordOf);
 }
 
 /** False when a new ledger would answer the same: no session lives, and no login that a revocation must stop is under way. */

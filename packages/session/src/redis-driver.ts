@@ -109,18 +109,22 @@ export class RedisSessionDriver implements SessionDriver {
     }
   }
 
-  async list(user: string): Promise<SessionRecord[]> {
+  async list(user: string, { withData = false }: { withData?: boolean } = {}): Promise<SessionRecord[]> {
     const known = await this.#client.hgetall(this.#keys.user(user));
     const generation = `${known.born}.${known.generation}`;
     const ids = Object.keys(known).flatMap((field) => (field.startsWith('s:') ? [field.slice(2)] : []));
     if (ids.length === 0) return [];
     const pipeline = this.#client.pipeline();
-    for (const id of ids) pipeline.hmget(this.#keys.session(user, id), ...LISTED_FIELDS);
+    for (const id of ids)
+      pipeline.hmget(this.#keys.session(user, id), ...LISTED_FIELDS, ...(withData ? ['data'] : []));
     const replies = (await pipeline.exec()) ?? [];
     return replies.flatMap(([error, reply], at) => {
       // ioredis: exec() does not reject for one failed command.
       if (error) throw error;
-      const [userId, version, created, seen, ends, address, agent, ofGeneration] = reply as (string | null)[];
+      const [userId, version, created, seen, ends, address, agent, ofGeneration, data] = reply as (
+        | string
+        | null
+      )[];
       const id = ids[at];
       // Expired, ended or revoked between the two trips.
       if (id === undefined || ofGeneration !== generation) return [];
@@ -128,7 +132,7 @@ export class RedisSessionDriver implements SessionDriver {
         {
           id,
           userId: userId || null,
-          data: '',
+          data: data ?? '',
           version: Number(version),
           createdAtMs: Number(created),
           seenAtMs: Number(seen),

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Clock } from '@sluice/runtime';
 import { expect, test } from 'vitest';
@@ -135,7 +136,7 @@ test('the lock of a process that died is broken', async (t) => {
   const dead = fork('-e', { execArgv: ['-e', '0'], stdio: 'ignore' });
   await once(dead, 'exit');
 
-  await writeFile(`${file}.lock`, `${dead.pid} abandoned`);
+  await writeFile(`${file}.lock`, `${hostname()} ${dead.pid} abandoned`);
   const saved = await sessions.save(token, { data: { a: 1 }, version: 1 });
 
   expect(saved.version).toBe(2);
@@ -147,7 +148,7 @@ test('the lock of a process that lives is waited for, and not for ever', async (
   const { token } = await sessions.create({ userId: 'ada' });
   const [file = ''] = await filesIn(directory);
 
-  await writeFile(`${file}.lock`, `${process.ppid} busy`);
+  await writeFile(`${file}.lock`, `${hostname()} ${process.ppid} busy`);
   const blocked = sessions.save(token, { data: { a: 1 }, version: 1 });
 
   await expect(blocked).rejects.toThrow('was held by another process');

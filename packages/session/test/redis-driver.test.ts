@@ -1,3 +1,4 @@
+import { createLog } from '@sluice/runtime';
 import { expect, test } from 'vitest';
 import { describeSessions } from './driver-suite.ts';
 import { onRedis } from './setup.ts';
@@ -122,4 +123,26 @@ test('a session copied back into Redis after its end stays dead', async (t) => {
   await redis.client.restore(key, 0, dump);
 
   expect(await sessions.read(token)).toBeUndefined();
+});
+
+test('what happens is logged by session id, never by token or user', async (t) => {
+  const lines: string[] = [];
+  const log = createLog({ name: 'test', destination: { write: (line) => void lines.push(line) } });
+  const { sessions } = await onRedis(t, { log, overlapMs: 0 });
+
+  const first = await sessions.create({ userId: 'ada-lovelace', data: { secret: 'tea' } });
+  const second = await sessions.rotate(first.token);
+  await sessions.read(first.token);
+  await sessions.end(second.token);
+
+  const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(told.map(({ level, msg, sessionId }) => [level, msg, sessionId])).toEqual([
+    ['info', 'session created', first.session.id],
+    ['info', 'session rotated', first.session.id],
+    ['warn', 'replaced session token shown again', first.session.id],
+    ['info', 'session ended', first.session.id],
+  ]);
+  for (const secret of [first.token.slice(38), second.token.slice(38), 'ada-lovelace', 'tea']) {
+    expect(lines.join()).not.toContain(secret);
+  }
 });
