@@ -64,6 +64,8 @@ export const MAX_LOG_LINE_BYTES = 8_192;
 /** Longer than this, and Node's timer fires at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 const ISSUES_TOLD = 5;
+/** For a process that outlived its grace to be gone. */
+const KILL_MS = 1_000;
 
 export class Attempt {
   readonly facts: AttemptFacts;
@@ -165,7 +167,8 @@ export class Attempt {
     );
     if ((await Promise.race([working, aborted])) !== 'aborted' || !signal.aborted) return working;
     try {
-      return await within(working, job.abortGraceMs ?? DEFAULT_ABORT_GRACE_MS);
+      const graceMs = job.abortGraceMs ?? DEFAULT_ABORT_GRACE_MS;
+      return await within(working, job.isolation === 'process' ? graceMs + KILL_MS : graceMs);
     } catch (error) {
       if (error instanceof DeadlineError) this.#options.onAbandoned();
       throw error;

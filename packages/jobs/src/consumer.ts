@@ -54,6 +54,17 @@ const METRICS_MINUTES = 60;
 const DELAY_SCORE_FACTOR = 4_096;
 /** A delayed job this late should have been taken. */
 const LATE_MS = 1_000;
+/** What is left when all outcomes are written: connections to say goodbye on. */
+const CLOSE_MS = 1_000;
+const CONNECTED_MS = 100;
+/** BullMQ's calls that end an attempt. */
+const OUTCOME_WRITES = [
+  'moveToCompleted',
+  'moveToFailed',
+  'moveToDelayed',
+  'retryJob',
+  'moveJobFromActiveToWait',
+] as const;
 
 export class Consumer {
   readonly #client: RedisClient;
@@ -62,7 +73,8 @@ export class Consumer {
   #running = 0;
   #lastFetchAt = performance.now();
   #hasFetched = false;
-  #onIdle: (() => void) | undefined;
+  #writing = 0;
+  #onSettled: (() => void) | undefined;
 
   /** Opens two connections and begins to take jobs as soon as Redis answers. */
   constructor(options: ConsumerOptions) {
@@ -122,16 +134,23 @@ export class Consumer {
     return this.#hasFetched;
   }
 
-  /** Takes no more jobs and resolves when none runs and the connections are closed; may take for ever, `cut` ends it. */
+  /** Takes no more jobs, at once; resolves when none runs, what came of them is written, and the connections are closed. */
   async stop(): Promise<void> {
-    await this.#worker.close();
+    const closing = this.#worker.close();
+    await this.#settled();
+    try {
+      await within(closing, CLOSE_MS);
+    } catch {
+      // BullMQ waits for the end of a connection that is just reconnecting, which ioredis then never tells.
+      await this.cut();
+    }
     await close(this.#client);
   }
 
   /** The same for a consumer whose loop may hang: what runs goes on to its end, the rest is cut off. */
   async retire(): Promise<void> {
     await this.#worker.pause(true);
-    if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    await this.#settled();
     await this.cut();
   }
 
@@ -139,11 +158,8 @@ export class Consumer {
   async cut(): Promise<void> {
     void this.#worker.close(true).catch(() => undefined);
     try {
-      const blocking = await within(
-        this.#worker.getBackend().blockingClient ?? Promise.resolve(undefined),
-        100,
-      );
-      blocking?.disconnect();
+      const blocking = this.#worker.getBackend().blockingClient ?? Promise.resolve(undefined);
+      (await within(blocking, CONNECTED_MS))?.disconnect();
     } catch {
       // It never connected: BullMQ's forced close has dropped it.
     }
@@ -175,8 +191,23 @@ export class Consumer {
       return await this.#options.run(job, token);
     } finally {
       this.#running -= 1;
-      if (this.#running === 0) this.#onIdle?.();
+      this.#checkSettled();
     }
+  }
+
+  /** Resolves when no job runs and no outcome is on its way to Redis. */
+  #settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onSettled = resolve;
+      this.#checkSettled();
+    });
+  }
+
+  #checkSettled(): void {
+    // Between an attempt's end and the writing of its outcome BullMQ has promises to resolve.
+    setImmediate(() => {
+      if (this.#running === 0 && this.#writing === 0) this.#onSettled?.();
+    });
   }
 
   #fetched(): void {
@@ -184,7 +215,7 @@ export class Consumer {
     this.#hasFetched = true;
   }
 
-  /** BullMQ's own backend; each answered fetch is noted. */
+  /** BullMQ's own backend; each answered fetch is noted, and each outcome that is being written. */
   #observedBackend(): BackendFactory<RedisQueueBackend> {
     return (name, opts, extra) => {
       const backend = createRedisBackend(name, opts, extra);
@@ -194,7 +225,22 @@ export class Consumer {
         this.#fetched();
         return reply;
       };
+      for (const write of OUTCOME_WRITES) this.#observeWrite(backend, write);
       return backend;
     };
+  }
+
+  #observeWrite(backend: RedisQueueBackend, write: (typeof OUTCOME_WRITES)[number]): void {
+    const original: (...args: never[]) => Promise<unknown> = backend[write].bind(backend);
+    const observed = async (...args: never[]) => {
+      this.#writing += 1;
+      try {
+        return await original(...args);
+      } finally {
+        this.#writing -= 1;
+        this.#checkSettled();
+      }
+    };
+    Object.assign(backend, { [write]: observed });
   }
 }

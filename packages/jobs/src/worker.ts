@@ -12,7 +12,7 @@
 import { hostname } from 'node:os';
 import type { Keyspace, RedisConfig } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
-import type { Log } from '@sluice/runtime';
+import { type Log, within } from '@sluice/runtime';
 import { type Job as BullJob, WaitingError } from 'bullmq';
 import { Attempt, type AttemptFacts, type AttemptMiddleware, type Outcome } from './attempt.ts';
 import { CANCELLED_REASON, CancelWatch, isCancelRequested } from './cancel.ts';
@@ -21,6 +21,7 @@ import { Consumer, type ConsumerTiming, DEFAULT_TIMING } from './consumer.ts';
 import { bullError, decide } from './decision.ts';
 import { readFailure } from './failure.ts';
 import { attemptLimits } from './options.ts';
+import { Sandbox } from './sandbox.ts';
 import { Watchdog } from './watchdog.ts';
 
 export const DEFAULT_CONCURRENCY = 10;
@@ -53,6 +54,8 @@ export interface JobWorkerOptions {
   maxDeliveries?: number | undefined;
   middleware?: readonly AttemptMiddleware[] | undefined;
   timing?: Partial<ConsumerTiming> | undefined;
+  /** Node's own arguments for the processes of isolated jobs; default those of this process. */
+  sandboxArgv?: readonly string[] | undefined;
 }
 
 export interface WorkerHealth {
@@ -79,6 +82,9 @@ export class JobWorker {
   readonly #attempts = new Map<Attempt, string>();
   readonly #watchdog: Watchdog;
   readonly #cancelWatch: CancelWatch;
+  readonly #sandbox: Sandbox;
+  /** Rebuilt ones whose jobs still run. */
+  readonly #retiring = new Map<Consumer, Promise<void>>();
   #consumer: Consumer;
   #rebuilds = 0;
   #rebuildsInARow = 0;
@@ -90,6 +96,7 @@ export class JobWorker {
     this.#options = options;
     this.#timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#concurrency = options.concurrency ?? DEFAULT_CONCURRENCY;
+    this.#sandbox = new Sandbox({ execArgv: options.sandboxArgv });
     this.#consumer = this.#open();
     this.#watchdog = new Watchdog({
       checkMs: this.#timing.drainDelayMs,
@@ -125,21 +132,21 @@ export class JobWorker {
 
   /**
    * Takes no more jobs at once; those that run may finish within `deadlineMs` (default 25 s), then are aborted and go
-   * back to the queue. Resolves when none is left, at most 3.5 s after the deadline. Never rejects.
+   * back to the queue. Resolves when none is left, at most 3 s after the deadline. Never rejects.
    */
   async stop(deadlineMs = DEFAULT_STOP_MS): Promise<void> {
     this.#isStopping = true;
     this.#watchdog.stop();
     const returning = setTimeout(() => this.#returnRunning(), deadlineMs);
-    const lastCall = setTimeout(() => void this.#consumer.cut(), deadlineMs + RETURN_MS);
     try {
-      await this.#consumer.stop();
+      await within(Promise.all([this.#consumer.stop(), ...this.#retiring.values()]), deadlineMs + RETURN_MS);
     } catch (error) {
-      this.#options.log.warn({ queue: this.queue, error }, 'worker did not close cleanly');
+      this.#options.log.warn({ queue: this.queue, error }, 'worker did not stop in time, cut off');
+      await Promise.all([this.#consumer, ...this.#retiring.keys()].map((consumer) => consumer.cut()));
     } finally {
       clearTimeout(returning);
-      clearTimeout(lastCall);
       this.#cancelWatch.stop();
+      this.#sandbox.close();
     }
   }
 
@@ -169,7 +176,10 @@ export class JobWorker {
       'worker took no jobs, rebuilt',
     );
     this.#consumer = this.#open();
-    void stuck.retire();
+    this.#retiring.set(
+      stuck,
+      stuck.retire().finally(() => this.#retiring.delete(stuck)),
+    );
   }
 
   #returnRunning(): void {
@@ -190,7 +200,7 @@ export class JobWorker {
     const attempt = new Attempt({
       facts,
       entry: catalog.find(job.name),
-      isolate: () => Promise.reject(new Error('not yet')),
+      isolate: (entry, payload, ctx) => this.#sandbox.run(entry, payload, ctx),
       sink: {
         progress: (value) => job.updateProgress(value as object),
         log: (line) => addLogLine(job, line),
