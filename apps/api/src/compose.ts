@@ -9,6 +9,7 @@ import type { ApiConfig } from './config.ts';
 import { Connections } from './connections.ts';
 import { createDocs } from './docs.ts';
 import { FirstKey } from './first-key.ts';
+import { registerGauges } from './gauges.ts';
 import { createAuthentication } from './http/authentication.ts';
 import type { Door } from './http/mount.ts';
 import { createObserver } from './http/observation.ts';
@@ -63,6 +64,8 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     keys,
     maxDataBytes: config.maxValueBytes,
   });
+
+  registerGauges({ metrics, jobs, connections });
 
   const door: Door = {
     authenticate: createAuthentication({ keyRing, allowsQueryCredentials: config.allowsQueryCredentials }),

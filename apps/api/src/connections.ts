@@ -34,11 +34,17 @@ export class Connections implements Service {
     return client;
   }
 
-  /** Every client that answers requests, asked at the same time; takes at most a second. */
+  /** Every client that has callers waiting, by its name. */
+  requestClients(): { name: string; client: RedisClient }[] {
+    return [...this.#clients]
+      .filter(([, { profile }]) => profile === 'request')
+      .map(([name, { client }]) => ({ name, client }));
+  }
+
+  /** Each of `requestClients`, asked at the same time; takes at most a second. */
   async health(): Promise<RoleHealth[]> {
-    const asked = [...this.#clients].filter(([, { profile }]) => profile === 'request');
     return await Promise.all(
-      asked.map(async ([role, { client }]) => {
+      this.requestClients().map(async ({ name: role, client }) => {
         const answer = await health(client);
         return answer.isUp
           ? { role, status: 'up' as const }

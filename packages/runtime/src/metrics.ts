@@ -4,14 +4,18 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 export type { Counter, Gauge, Histogram } from 'prom-client';
 
 /** Seconds; from a cached read to a request that met its deadline. */
-export const LATENCY_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30];
+export const LATENCY_BUCKETS_SECONDS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30,
+];
 
 export class Metrics {
   readonly #registry = new Registry();
+  readonly #collectors: (() => Promise<void>)[] = [];
 
   /** `processMetrics` adds Node's own (memory, handles, event-loop lag); default true. */
   constructor(options: { processMetrics?: boolean } = {}) {
-    if (options.processMetrics ?? true) collectDefaultMetrics({ register: this.#registry, prefix: 'sluice_' });
+    if (options.processMetrics ?? true)
+      collectDefaultMetrics({ register: this.#registry, prefix: 'sluice_' });
   }
 
   counter<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
@@ -44,9 +48,15 @@ export class Metrics {
     return gauge;
   }
 
+  /** `collect` sets several gauges from one look, before each scrape; bounds itself in time. A rejection fails the scrape. */
+  beforeScrape(collect: () => Promise<void>): void {
+    this.#collectors.push(collect);
+  }
+
   /** The Prometheus text format 0.0.4. */
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  async text(): Promise<string> {
+    await Promise.all(this.#collectors.map((collect) => collect()));
+    return await this.#registry.metrics();
   }
 
   get contentType(): string {

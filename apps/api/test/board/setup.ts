@@ -1,0 +1,112 @@
+/** This file owns what tests of the board share: a real server with the board alone, real keys, real queues of BullMQ. */
+import { randomBytes } from 'node:crypto';
+import { KeyRing, type NewKey } from '@sluice/access';
+import { isJobId, knownQueues, registerQueue } from '@sluice/jobs';
+import type { RedisClient } from '@sluice/redis';
+import { type TestContext, testRedis } from '@sluice/redis/testing';
+import { type Clock, createLog } from '@sluice/runtime';
+import { FlowProducer, Queue, Worker } from 'bullmq';
+import { Hono } from 'hono';
+import { BOARD_PATH, type BoardOptions, createBoard } from '../../src/board/board.ts';
+import { BullQueues } from '../../src/board/bullmq.ts';
+import type { Binding } from '../../src/http/mount.ts';
+import { HttpServer } from '../../src/server.ts';
+
+export interface BoardUnderTest {
+  origin: string;
+  /** `http://127.0.0.1:<port>/admin/queues` */
+  address: string;
+  ring: KeyRing;
+  /** Lines of the log. */
+  lines: string[];
+  redis: Awaited<ReturnType<typeof testRedis>>;
+  makeKey(scopes: NewKey['scopes']): Promise<string>;
+  /** A queue that the board knows of. */
+  queue(name: string): Promise<Queue>;
+  flows(): FlowProducer;
+  /** Runs jobs of a queue until the test ends. */
+  work(name: string, processor: ConstructorParameters<typeof Worker>[1]): Worker;
+  /** A request with this key as the password of basic authentication, from a page of the board. */
+  fetchAs(key: string, path: string, init?: RequestInit): Promise<Response>;
+}
+
+interface Settings extends Pick<Partial<BoardOptions>, 'redaction' | 'sees' | 'clock'> {
+  /** The board's own connection to Redis; the queues are planted over another. */
+  client?: RedisClient;
+  clock?: Clock;
+}
+
+export async function boardUnderTest(t: TestContext, settings: Settings = {}): Promise<BoardUnderTest> {
+  const { client: given, ...options } = settings;
+  const redis = await testRedis(t);
+  const client = given ?? redis.client;
+  const lines: string[] = [];
+  const log = createLog({ name: 'test', destination: { write: (line) => void lines.push(line) } });
+  const ring = new KeyRing({ client: redis.client, keys: redis.keys, pepper: randomBytes(32) });
+  await ring.start();
+  const bullQueues = new BullQueues({ client, keys: redis.keys });
+  const source = {
+    names: () => knownQueues(client, redis.keys),
+    open: (name: string) => bullQueues.open(name),
+    isJobId,
+  };
+  const board = createBoard({ keys: ring, queues: source, secret: randomBytes(32), log, ...options });
+  const root = new Hono<{ Bindings: Binding }>().route(board.path, board.app);
+  const server = new HttpServer({
+    fetch: (request, binding) => root.fetch(request, binding),
+    host: '127.0.0.1',
+    port: 0,
+    stopping: new AbortController(),
+  });
+  await server.start();
+
+  const worker = redis.connect('worker');
+  const opened: { close(): Promise<void> }[] = [];
+  t.onTestFinished(async () => {
+    await server.stop(AbortSignal.timeout(1_000));
+    await ring.stop();
+    await Promise.all(opened.map((each) => each.close()));
+  });
+  const origin = `http://127.0.0.1:${server.port}`;
+  return {
+    origin,
+    address: origin + BOARD_PATH,
+    ring,
+    lines,
+    redis,
+    makeKey: async (scopes) => (await ring.create({ label: `key for ${scopes.join()}`, scopes })).key,
+    async queue(name) {
+      const queue = new Queue(name, { connection: worker, prefix: redis.keys.queuePrefix(name) });
+      opened.push(queue);
+      await registerQueue(redis.client, redis.keys, name);
+      return queue;
+    },
+    flows() {
+      const flows = new FlowProducer({ connection: worker, prefix: redis.keys.queuePrefix('') });
+      opened.push(flows);
+      return flows;
+    },
+    work(name, processor) {
+      const consumer = new Worker(name, processor, {
+        connection: redis.connect('worker'),
+        prefix: redis.keys.queuePrefix(name),
+      });
+      opened.push(consumer);
+      return consumer;
+    },
+    fetchAs: (key, path, init = {}) =>
+      fetch(origin + BOARD_PATH + path, {
+        redirect: 'manual',
+        ...init,
+        headers: {
+          ...basic(key),
+          'Sec-Fetch-Site': 'same-origin',
+          ...(init.headers as Record<string, string>),
+        },
+      }),
+  };
+}
+
+export function basic(key: string): { Authorization: string } {
+  return { Authorization: `Basic ${Buffer.from(`anybody:${key}`).toString('base64')}` };
+}

@@ -1,0 +1,19 @@
+import { describe, expect, it } from 'vitest';
+import { startApi } from './harness.ts';
+
+describe('metrics', () => {
+  it('tells requests, jobs by state and each Redis', async (t) => {
+    const api = await startApi(t);
+    await api.call('/api/v2/queues/mail/jobs', { method: 'POST', json: { name: 'welcome', data: {} } });
+
+    const text = await (await api.call('/metrics')).text();
+
+    expect(text).toMatch(
+      /^sluice_http_request_duration_seconds_count\{route="enqueueJobs",status="201"\} 1$/m,
+    );
+    expect(text).toMatch(/^sluice_jobs\{queue="mail",state="waiting"\} 1$/m);
+    expect(text).toMatch(/^sluice_queue_paused\{queue="mail"\} 0$/m);
+    expect(text).toMatch(/^sluice_redis_up\{connection="queue"\} 1$/m);
+    expect(text).toMatch(/^sluice_redis_used_memory_bytes\{connection="queue"\} \d+$/m);
+  });
+});
