@@ -4,8 +4,9 @@
  */
 import type { SessionCookie } from './cookie.ts';
 import type { Csrf, CsrfRefusal } from './csrf.ts';
+import type { NewSessionOptions } from './options.ts';
 import { type Session, type SessionData, sessionError } from './session.ts';
-import type { NewSessionOptions, Sessions } from './sessions.ts';
+import type { Sessions } from './sessions.ts';
 
 /** What is needed of a request and its answer; `@sluice/session` knows no web framework. */
 export interface Exchange {

@@ -13,7 +13,8 @@ export type {
 export { SessionStore, type SessionStoreOptions } from './express-store.ts';
 export { FileSessionDriver } from './file-driver.ts';
 export { type MiddlewareContext, type SessionVariables, sessionMiddleware } from './middleware.ts';
+export type { NewSessionOptions, SessionsOptions } from './options.ts';
 export { RedisSessionDriver } from './redis-driver.ts';
 export { SESSION_ERRORS, type SessionErrorCode } from './schemas.ts';
 export type { Session, SessionData, SessionSummary } from './session.ts';
-export { type IssuedSession, type NewSessionOptions, Sessions, type SessionsOptions } from './sessions.ts';
+export { type IssuedSession, Sessions } from './sessions.ts';

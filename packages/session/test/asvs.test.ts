@@ -5,7 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { DEFAULT_ABSOLUTE_MS, DEFAULT_IDLE_MS, DEFAULT_MAX_PER_USER, Sessions } from '../src/sessions.ts';
+import { DEFAULT_ABSOLUTE_MS, DEFAULT_IDLE_MS, DEFAULT_MAX_PER_USER } from '../src/options.ts';
+import { Sessions } from '../src/sessions.ts';
 import { TokenMint } from '../src/token.ts';
 import { onRedis } from './setup.ts';
 

@@ -7,8 +7,9 @@ import { type TestContext, type TestRedis, testRedis } from '@sluice/redis/testi
 import type { Clock } from '@sluice/runtime';
 import type { SessionDriver } from '../src/driver.ts';
 import { FileSessionDriver } from '../src/file-driver.ts';
+import type { SessionsOptions } from '../src/options.ts';
 import { RedisSessionDriver } from '../src/redis-driver.ts';
-import { Sessions, type SessionsOptions } from '../src/sessions.ts';
+import { Sessions } from '../src/sessions.ts';
 
 export type Tuning = Omit<SessionsOptions, 'driver' | 'secret'>;
 
