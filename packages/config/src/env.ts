@@ -51,6 +51,7 @@ export class Secret {
 
 export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
 
+const MAX_SHOWN = 80;
 const TRUE = ['1', 'true', 'yes', 'on', 'y', 't'];
 const FALSE = ['0', 'false', 'no', 'off', 'n', 'f'];
 
@@ -80,9 +81,9 @@ export class Env {
     if (first && other) {
       this.fault({
         name: `${first.name} and ${other.name}`,
-        got: `two different values ('${first.value}' and '${other.value}')`,
+        got: `two different values (${shown(first.value)} and ${shown(other.value)})`,
         wanted: 'one of them, or the same value in both',
-        example: `${first.name}=${first.value}`,
+        example: `${other.name}=`,
       });
     }
     return first;
@@ -102,7 +103,7 @@ export class Env {
     if (rule && !rule.pattern.test(found.value)) {
       this.fault({
         name: found.name,
-        got: `'${found.value}'`,
+        got: shown(found.value),
         wanted: rule.wanted,
         example: `${found.name}=${rule.example}`,
       });
@@ -111,11 +112,10 @@ export class Env {
     return found.value;
   }
 
-  secret(names: string | readonly string[], rule?: { minLength: number }): Secret | undefined {
-    const all = typeof names === 'string' ? [names] : names;
-    const name = all.find((candidate) => (this.#variables[candidate] ?? '') !== '');
-    if (name === undefined) return undefined;
-    const value = this.#variables[name] as string;
+  /** No value of it is ever in a fault. */
+  secret(name: string, rule?: { minLength: number }): Secret | undefined {
+    const value = this.raw(name)?.value;
+    if (value === undefined) return undefined;
     if (rule && value.length < rule.minLength) {
       this.fault({
         name,
@@ -138,7 +138,7 @@ export class Env {
     if (!(value >= range.min && value <= range.max)) {
       this.fault({
         name: found.name,
-        got: `'${found.value}'`,
+        got: shown(found.value),
         wanted: `a whole number from ${range.min} to ${range.max}`,
         example: `${found.name}=${fallback ?? range.min}`,
       });
@@ -155,7 +155,7 @@ export class Env {
     if (FALSE.includes(value)) return false;
     this.fault({
       name: found.name,
-      got: `'${found.value}'`,
+      got: shown(found.value),
       wanted: 'true or false',
       example: `${found.name}=${fallback}`,
     });
@@ -173,7 +173,7 @@ export class Env {
     if (choice !== undefined) return choice;
     this.fault({
       name: found.name,
-      got: `'${found.value}'`,
+      got: shown(found.value),
       wanted: choices.length === 1 ? `'${choices[0]}'` : `one of ${choices.join(', ')}`,
       example: `${found.name}=${choices[0]}`,
     });
@@ -198,6 +198,12 @@ export class Env {
   finish(): void {
     if (this.#faults.length > 0) throw new ConfigError(this.#faults);
   }
+}
+
+/** A value for its owner to recognise. A URL in the wrong variable may hold a password, so it is not told. */
+export function shown(value: string): string {
+  if (/:\/\/|@/.test(value)) return 'a text that is not shown, for it may hold a password';
+  return value.length > MAX_SHOWN ? `'${value.slice(0, MAX_SHOWN)}…'` : `'${value}'`;
 }
 
 export interface TextRule {

@@ -1,5 +1,6 @@
 /** This file owns the description of one Redis: where it is, how to enter. It opens nothing. */
-import { type Env, Secret } from './env.ts';
+import { type Env, Secret, shown } from './env.ts';
+import { parseRedisUrl, type RedisUrl, withoutBrackets } from './redis-url.ts';
 
 export interface HostPort {
   host: string;
@@ -58,8 +59,10 @@ const WHERE = ['URL', 'HOST', 'CLUSTER_NODES', 'SENTINEL_HOST'] as const;
 
 /**
  * One Redis from variables that start with the first of `families` that says where it is (`QUEUE_HOST` before
- * `REDIS_HOST`); single settings it leaves out (port, password, …) come from the families after it, except beside a URL,
- * which says everything itself.
+ * `REDIS_HOST`); single settings (port, password, …) come from the first family that has them.
+ *
+ * A URL beside a single setting of its own family that says something else is a fault. A host beside Sentinels or
+ * Cluster nodes is passed over, as environments bring one along.
  */
 export function readRedisConfig(env: Env, families: readonly string[]): RedisConfig {
   const from = families.find((family) => WHERE.some((part) => env.has(`${family}_${part}`))) ?? 'REDIS';
@@ -68,15 +71,24 @@ export function readRedisConfig(env: Env, families: readonly string[]): RedisCon
     const family = families.find((candidate) => env.has(`${candidate}_${part}`));
     return `${family ?? from}_${part}`;
   };
-  if (env.has(`${from}_URL`)) return fromUrl(env, `${from}_URL`, readTls(env, pick));
+  const tls = readTls(env, pick);
+  if (env.has(`${from}_URL`)) return fromUrl(env, { from, families, tls });
 
   const access = {
     username: env.text(pick('USERNAME'), undefined),
     password: env.secret(pick('PASSWORD')),
-    tls: env.boolean(pick('TLS'), false) ? readTls(env, pick) : undefined,
+    tls,
   };
   const database = env.integer(pick('DATABASE'), 0, { min: 0, max: MAX_REDIS_DATABASE });
   if (env.has(`${from}_CLUSTER_NODES`)) {
+    if (env.has(`${from}_SENTINEL_HOST`)) {
+      env.fault({
+        name: `${from}_CLUSTER_NODES and ${from}_SENTINEL_HOST`,
+        got: 'both',
+        wanted: 'one of them, for a Cluster has no Sentinels',
+        example: `${from}_SENTINEL_HOST=`,
+      });
+    }
     if (database !== 0) {
       env.fault({
         name: pick('DATABASE'),
@@ -106,16 +118,22 @@ export function readRedisConfig(env: Env, families: readonly string[]): RedisCon
   }
   return {
     kind: 'standalone',
-    host: env.text(pick('HOST'), DEFAULT_REDIS_HOST, HOST_RULE),
+    host: withoutBrackets(env.text(pick('HOST'), DEFAULT_REDIS_HOST, HOST_RULE)),
     port: env.integer(pick('PORT'), DEFAULT_REDIS_PORT, PORT),
     database,
     ...access,
   };
 }
 
-/** The same Redis has the same text, so that roles may share a connection. Holds the password: not for a log. */
+/** The same Redis has the same text, so that roles may share a connection. Holds passwords: not for a log. */
 export function redisIdentity(config: RedisConfig): string {
-  return JSON.stringify({ ...config, password: config.password?.reveal() ?? null });
+  return JSON.stringify(config, (_, value: unknown) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+    const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(
+      fields.map(([name, field]) => [name, field instanceof Secret ? field.reveal() : field]),
+    );
+  });
 }
 
 /** Where it is, fit for a log: no credentials. */
@@ -136,17 +154,30 @@ const HOST_RULE = {
   example: 'localhost',
 };
 
+/** Name of the first variable that is set; when none is, of the one to set. */
 function firstSet(env: Env, families: readonly string[], part: string): string {
   return `${families.find((family) => env.has(`${family}_${part}`)) ?? families[0] ?? 'REDIS'}_${part}`;
 }
 
-function readTls(env: Env, pick: (part: string) => string): TlsConfig {
-  return {
+/** TLS when asked for, and when its files or names are given without a word on it: half of it would be plain TCP. */
+function readTls(env: Env, pick: (part: string) => string): TlsConfig | undefined {
+  const tls: TlsConfig = {
     caFile: env.text(pick('TLS_CA'), undefined),
     certFile: env.text(pick('TLS_CERT'), undefined),
     keyFile: env.text(pick('TLS_KEY'), undefined),
     serverName: env.text(pick('TLS_SERVERNAME'), undefined),
   };
+  if ((tls.certFile === undefined) !== (tls.keyFile === undefined)) {
+    const [has, lacks] = tls.certFile === undefined ? ['TLS_KEY', 'TLS_CERT'] : ['TLS_CERT', 'TLS_KEY'];
+    env.fault({
+      name: pick(lacks),
+      got: `nothing beside ${pick(has)}`,
+      wanted: 'the certificate and its key',
+      example: `${pick(lacks)}=/etc/ssl/redis-${lacks === 'TLS_KEY' ? 'key' : 'cert'}.pem`,
+    });
+  }
+  const isGiven = Object.values(tls).some((value) => value !== undefined);
+  return env.boolean(pick('TLS'), isGiven) ? tls : undefined;
 }
 
 function readHosts(env: Env, name: string, defaultPort: number): HostPort[] {
@@ -157,7 +188,7 @@ function readHosts(env: Env, name: string, defaultPort: number): HostPort[] {
     else
       env.fault({
         name,
-        got: `'${entry}'`,
+        got: shown(entry),
         wanted: 'a comma list of host or host:port',
         example: `${name}=redis-1:6379,redis-2:6379`,
       });
@@ -170,36 +201,71 @@ export function parseHostPort(text: string, defaultPort: number): HostPort | und
   const match = /^(\[[\da-fA-F:]+\]|[\w.-]+)(?::(\d{1,5}))?$/.exec(text);
   const port = match?.[2] === undefined ? defaultPort : Number(match[2]);
   if (!match?.[1] || port < PORT.min || port > PORT.max) return undefined;
-  return { host: match[1].replace(/^\[|\]$/g, ''), port };
+  return { host: withoutBrackets(match[1]), port };
 }
 
-/** redis://[[user]:password@]host[:port][/database], rediss:// for TLS. */
-function fromUrl(env: Env, name: string, tls: TlsConfig): StandaloneConfig {
-  const text = env.raw(name)?.value ?? '';
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const database = Number(url?.pathname.slice(1) || '0');
-  const isValid =
-    url !== undefined &&
-    ['redis:', 'rediss:'].includes(url.protocol) &&
-    url.hostname !== '' &&
-    Number.isInteger(database) &&
-    database >= 0 &&
-    database <= MAX_REDIS_DATABASE;
-  if (!isValid) {
+const DEFAULT_URL: RedisUrl = {
+  host: DEFAULT_REDIS_HOST,
+  port: DEFAULT_REDIS_PORT,
+  database: 0,
+  username: undefined,
+  password: undefined,
+  isTls: false,
+};
+const NO_TLS_FILES: TlsConfig = {
+  caFile: undefined,
+  certFile: undefined,
+  keyFile: undefined,
+  serverName: undefined,
+};
+
+function fromUrl(
+  env: Env,
+  { from, families, tls }: { from: string; families: readonly string[]; tls: TlsConfig | undefined },
+): StandaloneConfig {
+  const name = `${from}_URL`;
+  const url = parseRedisUrl(env.raw(name)?.value ?? '', DEFAULT_REDIS_PORT);
+  if (url && url.database <= MAX_REDIS_DATABASE) checkBeside(env, from, url);
+  else {
     env.fault({
       name,
       got: 'a URL that is not one of Redis (not shown, it may hold a password)',
-      wanted: 'redis://[user:password@]host[:port][/0-15], or rediss:// for TLS',
+      wanted: 'redis://[user:password@]host[:port][/0-15], or rediss:// for TLS, special characters as %41',
       example: `${name}=redis://localhost:6379/0`,
     });
   }
+  const { isTls, ...where } = url ?? DEFAULT_URL;
+  const before = families.slice(0, families.indexOf(from));
+  const own = (part: string) => `${before.find((family) => env.has(`${family}_${part}`)) ?? from}_${part}`;
   return {
     kind: 'standalone',
-    host: url?.hostname.replace(/^\[|\]$/g, '') || DEFAULT_REDIS_HOST,
-    port: Number(url?.port || DEFAULT_REDIS_PORT),
-    database: isValid ? database : 0,
-    username: url?.username ? decodeURIComponent(url.username) : undefined,
-    password: url?.password ? new Secret(decodeURIComponent(url.password)) : undefined,
-    tls: url?.protocol === 'rediss:' ? tls : undefined,
+    host: where.host,
+    port: env.integer(own('PORT'), where.port, PORT),
+    database: env.integer(own('DATABASE'), where.database, { min: 0, max: MAX_REDIS_DATABASE }),
+    username: env.text(own('USERNAME'), where.username),
+    password:
+      env.secret(own('PASSWORD')) ?? (where.password === undefined ? undefined : new Secret(where.password)),
+    tls: isTls ? (tls ?? NO_TLS_FILES) : tls,
   };
+}
+
+/** Two settings that differ: whoever wrote them believes in both, so neither is passed over. */
+function checkBeside(env: Env, family: string, place: RedisUrl): void {
+  const beside: [string, string][] = [
+    ['HOST', place.host],
+    ['PORT', String(place.port)],
+    ['DATABASE', String(place.database)],
+    ['USERNAME', place.username ?? ''],
+    ['PASSWORD', place.password ?? ''],
+  ];
+  for (const [part, value] of beside) {
+    const other = env.raw(`${family}_${part}`);
+    if (!other || other.value === value) continue;
+    env.fault({
+      name: `${family}_URL and ${family}_${part}`,
+      got: 'two different values (not shown, the URL may hold a password)',
+      wanted: 'one of them, or the same in both',
+      example: `${family}_${part}=`,
+    });
+  }
 }

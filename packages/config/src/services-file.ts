@@ -1,6 +1,6 @@
 /** This file owns the shape of the services file and the words for what is wrong with one. */
 import { z } from 'zod';
-import type { Env } from './env.ts';
+import { type Env, shown } from './env.ts';
 import { DEFAULT_REDIS_PORT, HOST_PATTERN, MAX_REDIS_DATABASE, parseHostPort } from './redis-config.ts';
 
 export const SERVICE_TYPES = ['cache_redis', 'cache_local'] as const;
@@ -81,7 +81,7 @@ const serviceSchema = z.strictObject({
             .union([flag, z.strictObject({ ca: path, cert: path, key: path, servername: path })], TLS)
             .optional(),
           sentinels: hosts.optional(),
-          sentinel_master: text(128).min(1).optional(),
+          sentinel_master: text(128).min(1, wanted('at least one character')).optional(),
           sentinel_username: text(256).nullish(),
           sentinel_password: password,
           cluster_nodes: hosts.optional(),
@@ -160,7 +160,7 @@ function reportIssue(env: Env, origin: string, file: unknown, issue: z.core.$Zod
   const where = `${origin} ${path.replace(/^\./, '')}`.trim();
   if (issue.code === 'unrecognized_keys') {
     for (const key of issue.keys)
-      fileFault(env, `${where}.${key}`, 'a setting of this name', 'a setting that exists, in its place');
+      fileFault(env, `${where}.${key}`, 'an unknown setting', 'one that exists, at its place');
     return;
   }
   const value = issue.path.reduce<unknown>(
@@ -173,9 +173,8 @@ function reportIssue(env: Env, origin: string, file: unknown, issue: z.core.$Zod
 /** A value for a person to recognise; nothing of what may be a secret. */
 function show(value: unknown, path: string): string {
   if (value === undefined) return 'nothing';
-  if (/password/i.test(path)) return `a ${value === null ? 'null' : typeof value} (not shown)`;
+  if (/password/i.test(path)) return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value} (not shown)`;
   if (typeof value === 'object')
     return Array.isArray(value) ? `a list of ${value.length}` : value === null ? 'null' : 'an object';
-  const text = JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  return shown(String(value));
 }
