@@ -47,9 +47,11 @@ export class BullConnection {
 /** BullMQ's Redis backend with another way in for batches. Everything else is BullMQ's own. */
 export class BatchingBackend extends RedisQueueBackend {
   readonly #client: RedisClient;
+  readonly #keys: QueueKeys;
 
   constructor(client: RedisClient, connection: RedisConnection, prefix: string, queue: string) {
     const names = new BullKeys(prefix);
+    const keys = names.getKeys(queue);
     // BullMQ's types want a connection here; the backend reads the prefix only.
     const options: BackendOptions & { prefix: string } = { connection: {}, prefix };
     super(
@@ -62,6 +64,7 @@ export class BatchingBackend extends RedisQueueBackend {
       false,
     );
     this.#client = client;
+    this.#keys = { ...keys, base: names.toKey(queue, '') } as QueueKeys;
   }
 
   override forQueue(queue: string, prefix?: string): BatchingBackend {
@@ -83,7 +86,7 @@ export class BatchingBackend extends RedisQueueBackend {
     const run: Insertion[] = [];
     const flush = async () => {
       for (const batch of batches(run)) {
-        outcomes.push(...(await insertBatch(this.#client, this.keys as QueueKeys, batch)).outcomes);
+        outcomes.push(...(await insertBatch(this.#client, this.#keys, batch)).outcomes);
       }
       run.length = 0;
     };

@@ -25,7 +25,9 @@ export function writeCursor(state: ListedState, { score, anchors }: Cursor): str
 
 /** Throws `job_invalid` for a text that `writeCursor` did not write for this state. */
 export function readCursor(text: string, state: ListedState): Cursor {
-  const parsed = cursorSchema.safeParse(text.length <= MAX_CURSOR_CHARACTERS ? parseJson(text) : undefined);
+  const parsed = cursorSchema.safeParse(
+    typeof text === 'string' && text.length <= MAX_CURSOR_CHARACTERS ? parseJson(text) : undefined,
+  );
   if (!parsed.success || parsed.data[0] !== state) {
     throw new DomainError<JobsErrorCode>('job_invalid', 'cursor is none that a page of this state gave');
   }

@@ -82,5 +82,6 @@ const PLAIN_ID = /^[^:\p{Cc}\p{Surrogate}]{1,256}$/u;
 
 /** Whether a job may have this id: ours, one a scheduler made, or one of a stock BullMQ producer. What it refuses is never made into a key. */
 export function isJobId(id: string): boolean {
+  if (typeof id !== 'string') return false;
   return (PLAIN_ID.test(id) && !RESERVED_IDS.has(id)) || SCHEDULED_ID.test(id);
 }

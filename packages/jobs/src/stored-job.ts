@@ -24,6 +24,7 @@ const STORED_NAMES: Readonly<Record<string, string>> = {
   sluice: 'sluice',
   stackTraceLimit: 'stackTraceLimit',
   timestamp: 'timestamp',
+  telemetry: 'telemetry',
   deduplication: 'de',
   keepLogs: 'kl',
   failParentOnFailure: 'fpof',
@@ -35,8 +36,18 @@ const STORED_NAMES: Readonly<Record<string, string>> = {
 /** BullMQ's options as the JSON it would store. Every name must be known: for options of our own making. */
 export function optionsJson(options: StoredOptions): string {
   const stored: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) stored[STORED_NAMES[name] as string] = value;
+  for (const [name, value] of Object.entries(options)) {
+    if (name === 'telemetry') Object.assign(stored, storedTelemetry(options.telemetry));
+    else if (value !== undefined) stored[STORED_NAMES[name] as string] = value;
+  }
   return JSON.stringify(stored);
+}
+
+function storedTelemetry(telemetry: StoredOptions['telemetry']): {
+  tm?: string | undefined;
+  omc?: boolean | undefined;
+} {
+  return { tm: telemetry?.metadata, omc: telemetry?.omitContext };
 }
 
 /** The same job for our script, or `undefined` when it holds something that only BullMQ's own scripts know (a parent, …). */
@@ -48,7 +59,7 @@ export function toInsertion({ job, jobId, parentKeyOpts }: BullEntry): Insertion
   if (!isCount(delay ?? 0) || !isCount(priority ?? 0)) return undefined;
   if (job.deduplicationId !== deduplication?.id || deduplication?.id === '') return undefined;
   for (const [name, value] of Object.entries(job.opts)) {
-    if (!Object.hasOwn(STORED_NAMES, name) || !isCarried(value)) return undefined;
+    if (value !== undefined && !(Object.hasOwn(STORED_NAMES, name) && isCarried(value))) return undefined;
   }
   return {
     id: jobId ?? '',
