@@ -76,7 +76,7 @@ export class BrowserSession {
     return await this.#begin({ userId: null, data });
   }
 
-  /** Changes the data, as `Sessions.update`. Throws `session_not_found` for a visitor without a session. */
+  /** Changes the data, as `Sessions.update`. Throws `session_token_invalid` for a visitor without a session. */
   async update(
     change: (data: Record<string, unknown>, session: Session) => SessionData | Promise<SessionData>,
   ): Promise<Session> {
@@ -101,12 +101,12 @@ export class BrowserSession {
     this.#exchange.setHeader('Clear-Site-Data', '"cache", "storage"');
   }
 
-  /** Ends every other session of the user; answers how many. Throws `session_not_found`. */
+  /** Ends every other session of the user; answers how many. Throws `session_token_invalid`. */
   async signOutOthers(): Promise<number> {
     return await this.#sessions.revokeOthers(this.#demandToken());
   }
 
-  /** A token for forms and scripts, also set as the cookie that it is compared with. Throws `session_not_found`. */
+  /** A token for forms and scripts, also set as the cookie that it is compared with. Throws `session_token_invalid`. */
   csrfToken(): string {
     if (!this.#csrf) throw new TypeError('this middleware was made without CSRF protection');
     if (!this.#current) throw notSignedIn();
@@ -139,11 +139,11 @@ export class BrowserSession {
 
 function refuse(refusal: CsrfRefusal | undefined): void {
   if (!refusal) return;
-  throw sessionError('csrf_refused', `the request was not sent by a page of this site (${refusal})`, {
+  throw sessionError('csrf_refused', `The request was not sent by a page of this site (${refusal}).`, {
     refusal,
   });
 }
 
 function notSignedIn() {
-  return sessionError('session_not_found', 'this visitor has no session');
+  return sessionError('session_token_invalid', 'This visitor has no session.');
 }

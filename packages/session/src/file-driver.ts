@@ -18,6 +18,7 @@ import {
   newLedger,
   strikeAll,
 } from './ledger.ts';
+import { sessionError } from './session.ts';
 import type { PresentedToken, SessionAddress } from './token.ts';
 
 /** A request has 2 s in all. */
@@ -119,8 +120,12 @@ export class FileSessionDriver implements SessionDriver {
       const ledger = (await this.#load(user)) ?? newLedger();
       const nowMs = this.#clock.now();
       const result = change(ledger, nowMs);
-      if (!(await lock.isHeld()))
-        throw new Error(`the lock of ${path} was lost before the change was written`);
+      if (!(await lock.isHeld())) {
+        throw sessionError(
+          'storage_busy',
+          "The lock of this user's sessions was lost before the change was written.",
+        );
+      }
       if (isNeeded(ledger, nowMs)) await writeWhole(path, JSON.stringify(ledger));
       else await unlinkIfThere(path);
       return result;

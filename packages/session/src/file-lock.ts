@@ -6,17 +6,11 @@ import { randomBytes } from 'node:crypto';
 import { link, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
+import { sessionError } from './session.ts';
 
 /** No change takes this long; a holder this old on another host, where its pid says nothing, has died. */
 const ABANDONED_AFTER_MS = 10_000;
 const RETRY_EVERY_MS = 5;
-
-export class FileLockTimeout extends Error {
-  constructor(path: string, waitedMs: number) {
-    super(`${path} was held by another process for ${waitedMs} ms`);
-    this.name = 'FileLockTimeout';
-  }
-}
 
 export interface FileLock {
   /** False when the lock was broken, because its holder had seemed dead; nothing may be written then. */
@@ -24,13 +18,18 @@ export interface FileLock {
   release(): Promise<void>;
 }
 
-/** Takes the lock at `path`, waiting at most `waitMs` (else `FileLockTimeout`). */
+/** Takes the lock at `path`, waiting at most `waitMs` (else `storage_busy`). */
 export async function takeFileLock(path: string, waitMs: number): Promise<FileLock> {
   const mark = `${hostname()} ${process.pid} ${randomBytes(8).toString('hex')}`;
   const deadline = performance.now() + waitMs;
   while (!(await claim(path, mark))) {
     await breakAbandoned(path);
-    if (performance.now() > deadline) throw new FileLockTimeout(path, waitMs);
+    if (performance.now() > deadline) {
+      throw sessionError(
+        'storage_busy',
+        `Another process has held the lock of this user's sessions for ${waitMs} ms.`,
+      );
+    }
     await pause(RETRY_EVERY_MS);
   }
   const isHeld = async () => (await readMark(path)) === mark;

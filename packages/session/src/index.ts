@@ -15,6 +15,6 @@ export { FileSessionDriver } from './file-driver.ts';
 export { type MiddlewareContext, type SessionVariables, sessionMiddleware } from './middleware.ts';
 export type { NewSessionOptions, SessionsOptions } from './options.ts';
 export { RedisSessionDriver } from './redis-driver.ts';
-export { SESSION_ERRORS, type SessionErrorCode } from './schemas.ts';
+export { SESSION_ERROR_CODES, type SessionErrorCode } from './schemas.ts';
 export type { Session, SessionData, SessionSummary } from './session.ts';
 export { type IssuedSession, Sessions } from './sessions.ts';

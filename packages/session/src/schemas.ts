@@ -1,23 +1,29 @@
 /** This file owns the words of sessions: what a user id, a token and a session look like outside, and the error codes. */
 import { z } from 'zod';
 
-export const SESSION_ERRORS = [
-  /** The token or id names no live session: unknown, expired, ended, revoked or never issued by us. */
+/**
+ * - `session_token_invalid` no live session has this token: unknown, expired, ended, revoked or never issued by us
+ * - `session_not_found` the user has no session of this id
+ * - `session_conflict` another saved the session after the version this change builds on
+ * - `session_superseded` the token has a successor; it is honoured for the overlap, and cannot be rotated again
+ * - `session_revoked` all sessions of the user were revoked after the login began
+ * - `session_limit_reached` the user has as many sessions as allowed, where the store refuses rather than ends the oldest
+ * - `csrf_refused` a browser may have sent the request on behalf of another site
+ * - `storage_busy` another process holds the file driver's lock
+ */
+export const SESSION_ERROR_CODES = [
+  'session_token_invalid',
   'session_not_found',
-  /** The session was saved by another after the version this change builds on. */
   'session_conflict',
-  /** The token has a successor already; it is honoured for the overlap, and cannot be rotated again. */
   'session_superseded',
-  /** All sessions of the user were revoked after the login began. */
   'session_revoked',
-  /** The user has as many sessions as allowed, and the store refuses rather than ends the oldest. */
   'session_limit_reached',
   'session_data_too_large',
   'session_data_invalid',
-  /** A request that a browser may have sent on behalf of another site. */
   'csrf_refused',
+  'storage_busy',
 ] as const;
-export type SessionErrorCode = (typeof SESSION_ERRORS)[number];
+export type SessionErrorCode = (typeof SESSION_ERROR_CODES)[number];
 
 export const MAX_USER_ID_BYTES = 256;
 /** A session id in base64url: 16 random bytes. It names a session in lists and logs, and opens nothing. */

@@ -46,13 +46,13 @@ export function summaryOf(record: SessionRecord): SessionSummary {
 export function dataText(data: SessionData, maxBytes: number): string {
   const text = data instanceof JsonText ? data.text : JSON.stringify(data);
   if (typeof text !== 'string' || !text.trimStart().startsWith('{')) {
-    throw sessionError('session_data_invalid', 'the data of a session is a JSON object');
+    throw sessionError('session_data_invalid', 'The data of a session is a JSON object.');
   }
   const bytes = Buffer.byteLength(text);
   if (bytes > maxBytes) {
     throw sessionError(
       'session_data_too_large',
-      `the data of a session has at most ${maxBytes} bytes, this has ${bytes}`,
+      `The data of a session has at most ${maxBytes} bytes, this has ${bytes}.`,
       {
         bytes,
         maxBytes,
@@ -60,7 +60,7 @@ export function dataText(data: SessionData, maxBytes: number): string {
     );
   }
   if (jsonDepth(text) > MAX_DATA_DEPTH) {
-    throw sessionError('session_data_invalid', `the data of a session nests at most ${MAX_DATA_DEPTH} deep`);
+    throw sessionError('session_data_invalid', `The data of a session nests at most ${MAX_DATA_DEPTH} deep.`);
   }
   return text;
 }

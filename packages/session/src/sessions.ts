@@ -13,7 +13,7 @@
  * When the store is away every call rejects with the store's own error (`redisFault` names it): nothing is ever taken
  * for live on the strength of what was known before. Nothing is kept in this process.
  */
-import type { Log } from '@sluice/runtime';
+import { JsonText, type Log, mergePatch } from '@sluice/runtime';
 import type { Deed, SessionDriver, SessionRecord, WhenFull } from './driver.ts';
 import {
   checkMs,
@@ -102,12 +102,12 @@ export class Sessions {
       case 'full':
         throw sessionError(
           'session_limit_reached',
-          `the user has ${this.#maxPerUser} sessions, as many as are allowed`,
+          `The user has ${this.#maxPerUser} sessions, as many as are allowed.`,
         );
       case 'revoked':
         throw sessionError(
           'session_revoked',
-          'all sessions of the user were revoked while the login was under way',
+          'All sessions of the user were revoked while the login was under way.',
           {
             generation: creation.generation,
           },
@@ -134,7 +134,7 @@ export class Sessions {
 
   /**
    * Replaces the data of a session that is live and still at `version`; `null` replaces whatever is there. Throws
-   * `session_not_found` (it never brings an ended session back) and `session_conflict` with the stored `version`.
+   * `session_token_invalid` (it never brings an ended session back) and `session_conflict` with the stored `version`.
    */
   async save(
     token: string,
@@ -147,7 +147,7 @@ export class Sessions {
 
   /**
    * Changes the data by a function of what is stored, and does it again on the newer state when another save came
-   * between: no change is lost. `change` may run up to 10 times, then `session_conflict`. Throws `session_not_found`.
+   * between: no change is lost. `change` may run up to 10 times, then `session_conflict`. Throws `session_token_invalid`.
    */
   async update(
     token: string,
@@ -171,8 +171,23 @@ export class Sessions {
   }
 
   /**
+   * Changes the data by a JSON Merge Patch (RFC 7396); what it does not name keeps its spelling. With a `version`, only
+   * on that one. Errors as `update`, and of the data.
+   */
+  async patch(
+    token: string,
+    { data, version }: { data: SessionData; version: number | null },
+  ): Promise<Session> {
+    const text = dataText(data, this.#maxDataBytes);
+    return await this.update(token, (_, session) => {
+      if (version !== null && version !== session.version) throw conflict(session.version);
+      return new JsonText(mergePatch(session.data.text, text));
+    });
+  }
+
+  /**
    * Gives the session a new token, to be done at every change of privilege. The old one stays good for `overlapMs`
-   * (default the store's), can save and end but not rotate: then `session_superseded`. Throws `session_not_found`.
+   * (default the store's), can save and end but not rotate: then `session_superseded`. Throws `session_token_invalid`.
    */
   async rotate(
     token: string,
@@ -220,7 +235,7 @@ export class Sessions {
 
   /**
    * Ends every session of the token's user but its own, logins under way included; answers how many were ended. To be
-   * done after a change of password. Throws `session_not_found`.
+   * done after a change of password. Throws `session_token_invalid`.
    */
   async revokeOthers(token: string): Promise<number> {
     const { record, ended } = await this.#demand(token, {
@@ -267,7 +282,7 @@ export class Sessions {
       case 'superseded':
         throw sessionError(
           'session_superseded',
-          'the session has a newer token already; this one ends shortly',
+          'The session has a newer token already; this one ends shortly.',
         );
       case 'reused':
         this.#tellReuse(presented);
@@ -288,11 +303,11 @@ export class Sessions {
 }
 
 function notFound() {
-  return sessionError('session_not_found', 'there is no live session for this token');
+  return sessionError('session_token_invalid', 'There is no live session for this token.');
 }
 
 function conflict(version: number) {
-  return sessionError('session_conflict', `the session was saved by another and is at version ${version}`, {
+  return sessionError('session_conflict', `The session was saved by another and is at version ${version}.`, {
     version,
   });
 }

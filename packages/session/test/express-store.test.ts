@@ -137,7 +137,9 @@ for (const [name, open] of Object.entries(drivers)) {
       const first = await visitor.get();
       const sid = sidOf(first.setCookie);
 
-      await expect.poll(() => promisify(store.get.bind(store))(sid), { interval: 5 }).toBeUndefined();
+      await expect
+        .poll(() => promisify(store.get.bind(store))(sid), { interval: 5, timeout: 10_000 })
+        .toBeUndefined();
       const second = await visitor.get();
 
       expect(second.text).toBe('1');
@@ -152,10 +154,13 @@ for (const [name, open] of Object.entries(drivers)) {
       const before = await expiresAt(call, sid);
 
       await expect
-        .poll(async () => {
-          await visitor.get('/look');
-          return await expiresAt(call, sid);
-        })
+        .poll(
+          async () => {
+            await visitor.get('/look');
+            return await expiresAt(call, sid);
+          },
+          { timeout: 10_000 },
+        )
         .toBeGreaterThan(before);
     });
 

