@@ -25,6 +25,8 @@ export interface CliConfig {
   /** 0: any free one, the worker's own default first. */
   workerHealth: { host: string; port: number };
   masterSecret: Secret | undefined;
+  /** Then none is generated. */
+  isFirstKeyGiven: boolean;
   shutdownDeadlineMs: number;
 }
 
@@ -41,10 +43,7 @@ const DEFAULT_PORT = 8080;
 const DEFAULT_SHUTDOWN_DEADLINE_SECONDS = 25;
 
 /** Throws `ConfigError` with every fault. */
-export function readConfig(
-  overrides: CliOverrides = {},
-  variables: EnvironmentVariables = process.env,
-): CliConfig {
+export function readConfig(variables: EnvironmentVariables, overrides: CliOverrides = {}): CliConfig {
   const { dataDir, host, port } = overrides;
   const environment = {
     ...variables,
@@ -67,6 +66,7 @@ export function readConfig(
       port: env.integer('WORKER_HEALTH_PORT', 0, { min: 0, max: 65_535 }),
     },
     masterSecret: env.secret('SLUICE_SECRET', { minLength: 32 }),
+    isFirstKeyGiven: env.has('SLUICE_API_KEY'),
     shutdownDeadlineMs:
       env.integer('SHUTDOWN_DEADLINE_SECONDS', DEFAULT_SHUTDOWN_DEADLINE_SECONDS, { min: 1, max: 3_600 }) *
       1_000,

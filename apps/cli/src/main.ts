@@ -1,5 +1,8 @@
 /** This file owns the `sluice` process: arguments in, exit status out. */
-import { createProgram } from './program.ts';
-import { runProgram } from './run.ts';
+import { runProgram } from './program.ts';
 
-process.exitCode = await runProgram(createProgram(), process.argv);
+process.exitCode = await runProgram(process.argv.slice(2), {
+  variables: process.env,
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+});

@@ -1,18 +1,34 @@
-/** This file owns the list of commands; each is a file of `commands/`. */
-import { Command } from 'commander';
+/** This file owns the list of commands, each a file of `commands/`, and the exit status they come to. */
+import { Command, CommanderError } from 'commander';
 import { addKeysCommand } from './commands/keys.ts';
 import { addUpCommand } from './commands/up.ts';
+import { EXIT_STATUS, sentenceOf, statusOf } from './failure.ts';
+import type { Terminal } from './terminal.ts';
 
 export const VERSION = '0.1.0';
 
-export function createProgram(): Command {
+/** Runs one command to its end and answers the exit status; never rejects. */
+export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    await createProgram(terminal).parseAsync([...args], { from: 'user' });
+    return EXIT_STATUS.done;
+  } catch (error) {
+    // commander has shown its own message; help and version come this way as well, with status 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_STATUS.done : EXIT_STATUS.misused;
+    terminal.err(`${sentenceOf(error)}\n`);
+    return statusOf(error);
+  }
+}
+
+function createProgram(terminal: Terminal): Command {
   const program = new Command('sluice')
     .description('Background jobs, shared caches, rate limits and sessions over HTTP, on Redis.')
     .version(VERSION)
     .exitOverride()
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help to see what there is)');
-  addUpCommand(program);
-  addKeysCommand(program);
+  addUpCommand(program, terminal);
+  addKeysCommand(program, terminal);
   return program;
 }

@@ -3,10 +3,10 @@ import { Env, type Keyspace, keyspace, type RedisConfig, readRoles } from '@slui
 import { close, connect, type RedisClient, untilReady } from '@sluice/redis';
 import { findEmbeddedRedis, startEmbeddedRedis } from '@sluice/redis/embedded';
 import type { CliConfig } from './config.ts';
-import { CommandFailure } from './run.ts';
+import { CommandFailure } from './failure.ts';
 
 /** What a person at a terminal waits for without wondering. */
-const READY_DEADLINE_MS = 5_000;
+const READY_DEADLINE_MS = 3_000;
 
 export interface RedisAtHand {
   client: RedisClient;

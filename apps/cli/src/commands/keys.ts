@@ -2,13 +2,21 @@
 import { type KeyRecord, KeyRing, SCOPE_VERBS } from '@sluice/access';
 import { deriveSecret, loadMasterSecret, parseDuration } from '@sluice/runtime';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type CliConfig, readConfig } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { withRedis } from '../redis.ts';
 import { table } from '../table.ts';
+import type { Terminal } from '../terminal.ts';
 
 interface SharedOptions {
   json?: true;
   dataDir?: string;
+}
+
+interface CreateOptions extends SharedOptions {
+  label: string;
+  scope: string[];
+  /** Milliseconds since the epoch. */
+  expires?: number;
 }
 
 const SCOPES_HELP = `
@@ -21,7 +29,7 @@ Examples
   sluice keys create --label shop --scope jobs:enqueue:mail --scope 'cache:read:redis/product:*'
   sluice keys create --label ops --scope '*' --expires 30d`;
 
-export function addKeysCommand(program: Command): void {
+export function addKeysCommand(program: Command, terminal: Terminal): void {
   const keys = program.command('keys').description('API keys: create, list, revoke');
 
   shared(keys.command('create').description('make a key and print it, once'))
@@ -33,17 +41,15 @@ export function addKeysCommand(program: Command): void {
       readExpiry,
     )
     .addHelpText('after', SCOPES_HELP)
-    .action((options: SharedOptions & { label: string; scope: string[]; expires?: number }) =>
-      create(options),
-    );
+    .action((options: CreateOptions) => create(options, terminal));
 
   shared(keys.command('list').description('every key, the oldest first; never the key itself')).action(
-    (options: SharedOptions) => list(options),
+    (options: SharedOptions) => list(options, terminal),
   );
 
   shared(keys.command('revoke').description('end a key; running servers obey within two seconds'))
     .argument('<id>', 'the 12 letters and digits that `keys list` shows')
-    .action((id: string, options: SharedOptions) => revoke(id, options));
+    .action((id: string, options: SharedOptions) => revoke(id, options, terminal));
 }
 
 function shared(command: Command): Command {
@@ -55,15 +61,13 @@ function shared(command: Command): Command {
     );
 }
 
-async function create(
-  options: SharedOptions & { label: string; scope: string[]; expires?: number },
-): Promise<void> {
+async function create(options: CreateOptions, terminal: Terminal): Promise<void> {
   const { label, scope, expires } = options;
-  const made = await withKeyRing(options, (keyRing) =>
-    keyRing.create({ label, scopes: scope, ...(expires !== undefined && { expiresAt: expires }) }),
+  const made = await withKeyRing(options, terminal, (keyRing) =>
+    keyRing.create({ label, scopes: scope, expiresAt: expires }),
   );
-  if (options.json) return print([JSON.stringify({ ...made.record, key: made.key })]);
-  print([
+  if (options.json) return print(terminal, [JSON.stringify({ ...made.record, key: made.key })]);
+  print(terminal, [
     `Key ${made.id} for '${made.record.label}': ${made.record.scopes.join(' ')}, ${expiryOf(made.record)}.`,
     'It is shown here and never again:',
     '',
@@ -71,11 +75,11 @@ async function create(
   ]);
 }
 
-async function list(options: SharedOptions): Promise<void> {
-  const records = await withKeyRing(options, (keyRing) => keyRing.list());
-  if (options.json) return print([JSON.stringify(records)]);
+async function list(options: SharedOptions, terminal: Terminal): Promise<void> {
+  const records = await withKeyRing(options, terminal, (keyRing) => keyRing.list());
+  if (options.json) return print(terminal, [JSON.stringify(records)]);
   if (records.length === 0)
-    return print(['No keys yet. `sluice up` makes the first; `sluice keys create` makes more.']);
+    return print(terminal, ['No keys yet. `sluice up` makes the first; `sluice keys create` makes more.']);
   const rows = records.map((record) => [
     record.id,
     stateOf(record),
@@ -85,18 +89,21 @@ async function list(options: SharedOptions): Promise<void> {
     record.label,
     record.scopes.join(' '),
   ]);
-  print(table(['ID', 'STATE', 'CREATED', 'LAST USED', 'EXPIRES', 'LABEL', 'SCOPES'], rows));
+  print(terminal, table(['ID', 'STATE', 'CREATED', 'LAST USED', 'EXPIRES', 'LABEL', 'SCOPES'], rows));
 }
 
-async function revoke(id: string, options: SharedOptions): Promise<void> {
-  const record = await withKeyRing(options, (keyRing) => keyRing.revoke(id));
-  print([
-    options.json ? JSON.stringify(record) : `Key ${record.id} ('${record.label}') opens nothing any more.`,
-  ]);
+async function revoke(id: string, options: SharedOptions, terminal: Terminal): Promise<void> {
+  const record = await withKeyRing(options, terminal, (keyRing) => keyRing.revoke(id));
+  const sentence = `Key ${record.id} ('${record.label}') opens nothing any more.`;
+  print(terminal, [options.json ? JSON.stringify(record) : sentence]);
 }
 
-async function withKeyRing<T>(options: SharedOptions, work: (keyRing: KeyRing) => Promise<T>): Promise<T> {
-  const config: CliConfig = readConfig({ dataDir: options.dataDir });
+async function withKeyRing<T>(
+  options: SharedOptions,
+  terminal: Terminal,
+  work: (keyRing: KeyRing) => Promise<T>,
+): Promise<T> {
+  const config = readConfig(terminal.variables, { dataDir: options.dataDir });
   const secret = await loadMasterSecret({
     value: config.masterSecret?.reveal(),
     directory: config.dataDirectory,
@@ -128,6 +135,6 @@ function instant(at: number): string {
   return new Date(at).toISOString().replace(/:\d{2}\.\d{3}Z$/, 'Z');
 }
 
-function print(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join('\n')}\n`);
+function print(terminal: Terminal, lines: readonly string[]): void {
+  terminal.out(`${lines.join('\n')}\n`);
 }

@@ -1,7 +1,8 @@
 /** This file owns `sluice up`: Redis when nobody names one, the API and a worker, in one terminal, until Ctrl-C. */
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
-import { CommandFailure } from '../run.ts';
+import { CommandFailure } from '../failure.ts';
+import type { Terminal } from '../terminal.ts';
 import { runStack } from '../up/stack.ts';
 
 interface UpOptions {
@@ -20,7 +21,7 @@ A part that ends by itself is told, with its last lines, and started again after
 end within a minute everything stops, with status 1. Ctrl-C or SIGTERM: the API and the worker finish what runs
 (SHUTDOWN_DEADLINE_SECONDS, 25), Redis is stopped last, status 0. A second Ctrl-C ends everything at once, with status 1.`;
 
-export function addUpCommand(program: Command): void {
+export function addUpCommand(program: Command, terminal: Terminal): void {
   program
     .command('up')
     .description('run the API, a worker and, when nobody names one, Redis')
@@ -32,11 +33,11 @@ export function addUpCommand(program: Command): void {
       "the apps' logs as they are (JSON lines) on standard output, our own words on standard error",
     )
     .addHelpText('after', HELP)
-    .action((options: UpOptions) => up(options));
+    .action((options: UpOptions) => up(options, terminal));
 }
 
-async function up(options: UpOptions): Promise<void> {
-  const config = readConfig(options);
-  const unclean = await runStack({ config, isJson: options.json === true });
+async function up(options: UpOptions, terminal: Terminal): Promise<void> {
+  const config = readConfig(terminal.variables, options);
+  const unclean = await runStack({ config, terminal, isJson: options.json === true });
   if (unclean.length > 0) throw new CommandFailure(`Not stopped cleanly: ${unclean.join(', ')}.`);
 }

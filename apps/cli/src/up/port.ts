@@ -1,7 +1,7 @@
 /** This file owns the ports of `sluice up`: found before anything is started, with words when one cannot be had. */
 import { createConnection, createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { CommandFailure } from '../run.ts';
+import { CommandFailure } from '../failure.ts';
 
 const POLL_MS = 25;
 

@@ -1,4 +1,5 @@
 /** This file owns what `sluice up` shows: its own words, the apps' logs, the addresses. */
+import type { Terminal } from '../terminal.ts';
 import { renderLogLine } from './log-line.ts';
 
 export interface Screen {
@@ -12,12 +13,11 @@ export interface Screen {
  * For people on standard output; with `isJson` the apps' lines go there untouched and our own words to standard error,
  * so that a program can read the one without the other.
  */
-export function createScreen(options: { isJson: boolean; isColoured: boolean }): Screen {
-  const { isJson, isColoured } = options;
+export function createScreen(options: { terminal: Terminal; isJson: boolean; isColoured: boolean }): Screen {
+  const { terminal, isJson, isColoured } = options;
   return {
-    say: (line) => void (isJson ? process.stderr : process.stdout).write(`${line}\n`),
-    log: (name, line) =>
-      void process.stdout.write(`${isJson ? line : renderLogLine(name, line, { isColoured })}\n`),
+    say: (line) => (isJson ? terminal.err : terminal.out)(`${line}\n`),
+    log: (name, line) => terminal.out(`${isJson ? line : renderLogLine(name, line, { isColoured })}\n`),
   };
 }
 

@@ -3,37 +3,45 @@
  *
  *   ports -> Redis -> API, worker -> addresses -> ... -> signal, or a part given up -> API, worker -> Redis
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { describeRedis } from '@sluice/config';
 import { findEmbeddedRedis } from '@sluice/redis/embedded';
 import { startAll, untilSignal } from '@sluice/runtime';
 import type { CliConfig } from '../config.ts';
-import { CommandFailure } from '../run.ts';
+import { CommandFailure } from '../failure.ts';
+import type { Terminal } from '../terminal.ts';
 import { type Announcements, readAnnouncements } from './announcement.ts';
 import { type AppName, spawnApp } from './app-process.ts';
 import { Member } from './member.ts';
 import { OwnRedis } from './own-redis.ts';
 import { findPort, findPortNear, untilListeningOn } from './port.ts';
-import { untilReady } from './readiness.ts';
+import { untilOpen, untilReady } from './readiness.ts';
 import { addresses, createScreen, example, type Screen } from './screen.ts';
 import { together } from './together.ts';
 
 const WORKER_HEALTH_PORT = 8081;
-/** The first key is made as soon as Redis answers, usually before we look. */
-const FIRST_KEY_GRACE_MS = 150;
+/** The first key is made as soon as Redis answers: an installation's first addresses wait for it, to be shown beside it. */
+const FIRST_KEY_GRACE_MS = 2_000;
 /** What the apps get beyond their own deadline before they are killed. */
 const STOP_GRACE_MS = 5_000;
 
 /** Runs until SIGINT or SIGTERM; answers the names of what did not stop cleanly. Rejects when a part will not run. */
-export async function runStack(options: { config: CliConfig; isJson: boolean }): Promise<string[]> {
-  const { config, isJson } = options;
+export async function runStack(options: {
+  config: CliConfig;
+  terminal: Terminal;
+  isJson: boolean;
+}): Promise<string[]> {
+  const { config, terminal, isJson } = options;
   const asked = untilSignal();
   const isColoured = process.stdout.isTTY && !config.environment.NO_COLOR;
-  const screen = createScreen({ isJson, isColoured });
+  const screen = createScreen({ terminal, isJson, isColoured });
   const tell = (what: string, lines: readonly string[]) => {
     for (const line of [`! ${what}`, ...lines.map((each) => `    ${each}`)]) screen.say(line);
   };
   const ports = await findPorts(config);
+  const isFirstStart = !existsSync(join(config.dataDirectory, 'secret'));
   const announcements = readAnnouncements();
   const ownRedis = config.isRedisNamed
     ? undefined
@@ -65,8 +73,14 @@ export async function runStack(options: { config: CliConfig; isJson: boolean }):
   const apps = together('apps', [workerMember, apiMember]);
   const running = await startAll(redisMember ? [redisMember, apps] : [apps]);
   const redis = ownRedis?.describe() ?? [describeRedis(config.roles.redis.queue)];
-  if (!isJson)
-    await showAddresses({ screen, announcements, redis, worker: `http://localhost:${health.port}/readyz` });
+  if (!isJson) {
+    const probe = `http://${reachable(config.host)}:${ports.api}`;
+    if (!(await untilOpen(probe, asked)))
+      screen.say('! Redis does not answer; until it does, the API refuses what needs it');
+    const worker = `http://${reachable(health.host)}:${health.port}/readyz`;
+    const graceMs = isFirstStart && !config.isFirstKeyGiven ? FIRST_KEY_GRACE_MS : 0;
+    await showAddresses({ screen, announcements, redis, worker, graceMs });
+  }
   const givenUp = [redisMember, workerMember, apiMember].map((member) => member?.givenUp ?? asked);
   const end = await Promise.race([asked, ...givenUp]).catch((error: Error) => error);
   screen.say('• stopping: the API and the worker finish what runs, Redis goes last');
@@ -109,18 +123,25 @@ function environmentOf(config: CliConfig, ports: Ports): CliConfig['environment'
   };
 }
 
+/** Where a server that listens at `host` is reached from this machine. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
 async function showAddresses(options: {
   screen: Screen;
   announcements: Announcements;
   redis: readonly string[];
   worker: string;
+  graceMs: number;
 }): Promise<void> {
-  const { screen, announcements, redis, worker } = options;
+  const { screen, announcements, redis, worker, graceMs } = options;
   const { address, firstKey } = announcements;
   const url = await Promise.race([address, wait(0, undefined)]);
   // Asked to stop before it listened: there is nothing to show.
   if (url === undefined) return;
-  const early = await Promise.race([firstKey, wait(FIRST_KEY_GRACE_MS, undefined)]);
+  const early = await Promise.race([firstKey, wait(graceMs, undefined)]);
   for (const line of addresses({ url, firstKey: early, redis, worker })) screen.say(line);
   if (early !== undefined) return;
   void firstKey.then((key) => {

@@ -1,0 +1,10 @@
+/** This file owns what a command has of the world: its environment, and where its words go. */
+import type { EnvironmentVariables } from '@sluice/config';
+
+export interface Terminal {
+  variables: EnvironmentVariables;
+  /** Standard output: what was asked for. */
+  out(text: string): void;
+  /** Standard error: why it was not done. */
+  err(text: string): void;
+}

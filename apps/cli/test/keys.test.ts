@@ -1,0 +1,150 @@
+import { readdir } from 'node:fs/promises';
+import { TEST_REDIS_URL, testRedis } from '@sluice/redis/testing';
+import { expect, type TestContext, test } from 'vitest';
+import { runProgram } from '../src/program.ts';
+import { dataDirectory, type Result } from './sluice.ts';
+
+test('makes a key and shows it once; the list tells everything but the key', async (t) => {
+  const { keys } = await setup(t);
+
+  const made = await keys('create', '--label', 'shop', '--scope', 'jobs:enqueue:mail', 'board');
+  const listed = await keys('list');
+
+  expect(made).toMatchObject({ status: 0, stderr: '' });
+  const key = made.stdout.trim().split('\n').at(-1) as string;
+  const [id] = /(?<=^Key )\w{12}/.exec(made.stdout) as RegExpExecArray;
+  expect(key).toMatch(new RegExp(`^sk_${id}_[0-9A-Za-z]+_[0-9A-Za-z]+$`));
+  expect(listed.stdout.split('\n')).toEqual([
+    'ID            STATE  CREATED            LAST USED  EXPIRES  LABEL  SCOPES',
+    expect.stringMatching(
+      new RegExp(`^${id}  valid  \\S{17}  never      never    shop   jobs:enqueue:mail board$`),
+    ),
+    '',
+  ]);
+  expect(listed.stdout).not.toContain(key);
+});
+
+test('speaks JSON to programs', async (t) => {
+  const { keys } = await setup(t);
+
+  const made = JSON.parse(
+    (await keys('create', '--label', 'ops', '--scope', '*', '--expires', '2h', '--json')).stdout,
+  );
+  const listed = JSON.parse((await keys('list', '--json')).stdout);
+
+  const { key, ...record } = made;
+  expect(key).toMatch(new RegExp(`^sk_${record.id}_`));
+  expect(listed).toEqual([record]);
+  expect(record).toMatchObject({ label: 'ops', scopes: ['*'], origin: 'made', revokedAt: null });
+  expect(record.expiresAt - record.createdAt).toBeGreaterThan(7_190_000);
+});
+
+test('revokes a key by its id', async (t) => {
+  const { keys } = await setup(t);
+  const { id } = JSON.parse((await keys('create', '--label', 'gone', '--scope', '*', '--json')).stdout);
+
+  const revoked = await keys('revoke', id);
+
+  expect(revoked).toEqual({ status: 0, stdout: `Key ${id} ('gone') opens nothing any more.\n`, stderr: '' });
+  expect((await keys('list')).stdout).toContain(`${id}  revoked`);
+});
+
+test('says what is wrong with a scope and makes no key', async (t) => {
+  const { keys } = await setup(t);
+
+  const refused = await keys('create', '--label', 'x', '--scope', 'queue:write');
+
+  expect(refused).toMatchObject({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringContaining("scope 'queue:write' names no area of cache, "),
+  });
+  expect((await keys('list')).stdout).toBe(
+    'No keys yet. `sluice up` makes the first; `sluice keys create` makes more.\n',
+  );
+});
+
+test.for([
+  { args: ['revoke', 'aaaaaaaaaaaa'], status: 1, says: 'aaaaaaaaaaaa' },
+  { args: ['revoke'], status: 2, says: "missing required argument 'id'" },
+  { args: ['create', '--label', 'x'], status: 2, says: "required option '--scope <scope...>' not specified" },
+  {
+    args: ['create', '--label', 'x', '--scope', '*', '--expires', 'soon'],
+    status: 2,
+    says: 'wanted a duration such as 30d',
+  },
+  { args: ['lst'], status: 2, says: 'Did you mean list?' },
+])('answers $args with status $status and a sentence', async ({ args, status, says }, t) => {
+  const { keys } = await setup(t);
+
+  const refused = await keys(...args);
+
+  expect(refused).toMatchObject({ status, stdout: '', stderr: expect.stringContaining(says) });
+});
+
+test('reports every fault of the environment at once, with status 2', async () => {
+  const refused = await run(['keys', 'list'], { PORT: 'http', REDIS_DATABASE: '99' });
+
+  expect(refused).toMatchObject({ status: 2, stdout: '' });
+  expect(refused.stderr).toMatch(/2 faults:\n.*REDIS_DATABASE: got '99'.*\n.*PORT: got 'http'/);
+});
+
+test('says within seconds that the Redis of the environment is away', async (t) => {
+  const refused = await run(['keys', 'list', '--data-dir', await dataDirectory(t)], {
+    REDIS_URL: 'redis://127.0.0.1:1',
+  });
+
+  expect(refused).toMatchObject({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^Redis did not do it \(unavailable\)/),
+  });
+});
+
+test('works in the folder of our own Redis while nothing runs, and leaves nothing running', async (t) => {
+  const directory = await dataDirectory(t);
+  const made = await run([
+    'keys',
+    'create',
+    '--label',
+    'a',
+    '--scope',
+    '*',
+    '--json',
+    '--data-dir',
+    directory,
+  ]);
+
+  const listed = await run(['keys', 'list', '--json', '--data-dir', directory]);
+
+  expect(JSON.parse(listed.stdout)).toEqual([expect.objectContaining({ id: JSON.parse(made.stdout).id })]);
+  expect((await readdir(`${directory}/redis`)).sort()).toEqual(['appendonlydir', 'server.json']);
+});
+
+/** The run's Redis, named by the environment, under a prefix of the test's own. */
+async function setup(t: TestContext) {
+  const { prefix } = await testRedis(t);
+  const variables = {
+    REDIS_URL: process.env[TEST_REDIS_URL],
+    REDIS_PREFIX: prefix,
+    SLUICE_DATA_DIR: await dataDirectory(t),
+  };
+  return { keys: (...args: string[]) => run(['keys', ...args], variables) };
+}
+
+async function run(
+  args: readonly string[],
+  variables: Record<string, string | undefined> = {},
+): Promise<Result> {
+  const written = { stdout: '', stderr: '' };
+  const status = await runProgram(args, {
+    variables,
+    out: (text) => {
+      written.stdout += text;
+    },
+    err: (text) => {
+      written.stderr += text;
+    },
+  });
+  return { status, ...written };
+}
