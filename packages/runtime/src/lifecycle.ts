@@ -15,12 +15,18 @@ export interface Running {
 
 export const DEFAULT_STOP_DEADLINE_MS = 25_000;
 
-/** Starts services one after the other; when one fails, those already started are stopped and the failure is thrown. */
-export async function startAll(services: readonly Service[]): Promise<Running> {
+/**
+ * Starts services one after the other; when one fails, those already started are stopped and the failure is thrown.
+ * `onStopFailure` hears why a service did not stop as it should, for the log.
+ */
+export async function startAll(
+  services: readonly Service[],
+  options: { onStopFailure?: (service: string, error: unknown) => void } = {},
+): Promise<Running> {
   const started: Service[] = [];
   let stopping: Promise<string[]> | undefined;
   const stop = (deadlineMs = DEFAULT_STOP_DEADLINE_MS) => {
-    stopping ??= stopAll(started, deadlineMs);
+    stopping ??= stopAll(started, deadlineMs, options.onStopFailure);
     return stopping;
   };
   for (const service of services) {
@@ -35,7 +41,11 @@ export async function startAll(services: readonly Service[]): Promise<Running> {
   return { stop };
 }
 
-async function stopAll(started: readonly Service[], deadlineMs: number): Promise<string[]> {
+async function stopAll(
+  started: readonly Service[],
+  deadlineMs: number,
+  onFailure: (service: string, error: unknown) => void = () => undefined,
+): Promise<string[]> {
   const unclean: string[] = [];
   const deadline = AbortSignal.timeout(deadlineMs);
   const late = new Promise<'late'>((resolve) => deadline.addEventListener('abort', () => resolve('late')));
@@ -44,7 +54,10 @@ async function stopAll(started: readonly Service[], deadlineMs: number): Promise
       .then(() => service.stop?.(deadline))
       .then(
         () => 'clean' as const,
-        () => 'failed' as const,
+        (error: unknown) => {
+          onFailure(service.name, error);
+          return 'failed' as const;
+        },
       );
     if ((await Promise.race([stopped, late])) !== 'clean') unclean.push(service.name);
   }
