@@ -16,7 +16,8 @@ const NAME_WIDTH = 6;
 
 /** `12:30:05 api    warn redis away  connection=request`; a line that is no log goes through as it is, behind its name. */
 export function renderLogLine(name: string, line: string, options: { isColoured: boolean }): string {
-  const paint = (style: Style, text: string) => (options.isColoured ? styleText(style, text) : text);
+  const paint = (style: Style, text: string) =>
+    options.isColoured ? styleText(style, text, { validateStream: false }) : text;
   const record = parseRecord(line);
   if (!record) return `${paint('dim', `         ${name.padEnd(NAME_WIDTH)}`)} ${line}`;
   const level = String(record.level);

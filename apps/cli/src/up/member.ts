@@ -25,7 +25,7 @@ export interface MemberRun {
 
 const MAX_ENDS = 5;
 const ENDS_WINDOW_MS = 60_000;
-const FIRST_DELAY_MS = 500;
+const DEFAULT_FIRST_DELAY_MS = 500;
 
 export class Member implements Service {
   readonly name: string;
@@ -33,6 +33,7 @@ export class Member implements Service {
   readonly givenUp: Promise<never>;
   readonly #run: () => Promise<MemberRun>;
   readonly #tell: (what: string, lines: readonly string[]) => void;
+  readonly #firstDelayMs: number;
   readonly #stopping = new AbortController();
   #current: MemberRun | undefined;
   #deadline: AbortSignal | undefined;
@@ -44,10 +45,13 @@ export class Member implements Service {
     name: string;
     run: () => Promise<MemberRun>;
     tell: (what: string, lines: readonly string[]) => void;
+    /** Before the first start again, doubled each time after; default 500. */
+    firstDelayMs?: number;
   }) {
     this.name = options.name;
     this.#run = options.run;
     this.#tell = options.tell;
+    this.#firstDelayMs = options.firstDelayMs ?? DEFAULT_FIRST_DELAY_MS;
     this.givenUp = new Promise((_, reject) => {
       this.#giveUp = reject;
     });
@@ -77,7 +81,7 @@ export class Member implements Service {
       endedAt.push(now);
       const recent = endedAt.filter((at) => now - at < ENDS_WINDOW_MS).length;
       const isGivenUp = recent >= MAX_ENDS;
-      const delayMs = FIRST_DELAY_MS * 2 ** (recent - 1);
+      const delayMs = this.#firstDelayMs * 2 ** (recent - 1);
       if (end) {
         const next = isGivenUp ? 'not started again' : `started again in ${delayMs / 1_000} s`;
         this.#tell(`${this.name} ended with ${end.reason}; ${next}`, end.lastLines);
