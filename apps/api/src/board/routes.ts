@@ -1,0 +1,125 @@
+/** This file owns which of Bull Board's routes are offered, to whom, and with which bounds. */
+
+import type { ErrorCode } from '@sluice/contract';
+import { DomainError } from '@sluice/runtime';
+import type { BoardCall, BoardRoute } from './bull-board.ts';
+
+/** `look`: scope `board:read` · `act`: scope `board:write` as well · else the sentence that says why nobody may. */
+export type Offer = 'look' | 'act' | { refused: string };
+
+const MAX_JOBS_PER_PAGE = 100;
+/** A tree is read whole before it is cut: at most 1 + 20 + 400 jobs, or 1 + 100 where one level is asked for. */
+const MAX_FLOW_DEPTH = 3;
+const MAX_FLOW_CHILDREN = 20;
+const MAX_OPENED_CHILDREN = 100;
+
+const ADD = 'Jobs are added by POST /api/v2/queues/{queue}/jobs, which checks them.';
+const EDIT =
+  'What the board shows is redacted, so it cannot be edited here; use PATCH /api/v2/queues/{queue}/jobs/{id}.';
+const OBLITERATE = 'A queue is removed by POST /api/v2/queues/{queue}/obliterate.';
+const SCHEDULE = 'Schedulers are changed by PUT /api/v2/queues/{queue}/schedulers/{id}, which checks them.';
+const NOT_SHOWN = 'The board does not show this.';
+
+const OFFERS: Readonly<Record<string, Offer>> = {
+  'GET /api/queues': 'look',
+  'GET /api/job-schedulers': 'look',
+  'GET /api/queues/:queueName/metrics': 'look',
+  'GET /api/queues/:queueName/rate-limit': 'look',
+  'GET /api/queues/:queueName/default-job-options': 'look',
+  'GET /api/queues/:queueName/job-data-schema': 'look',
+  'GET /api/queues/:queueName/:jobId': 'look',
+  'GET /api/queues/:queueName/:jobId/logs': 'look',
+  'GET /api/queues/:queueName/:jobId/flow': 'look',
+  'PUT /api/queues/pause': 'act',
+  'PUT /api/queues/resume': 'act',
+  'PUT /api/queues/:queueName/pause': 'act',
+  'PUT /api/queues/:queueName/resume': 'act',
+  'PUT /api/queues/:queueName/retry/:queueStatus': 'act',
+  'PUT /api/queues/:queueName/promote': 'act',
+  'PUT /api/queues/:queueName/clean/:queueStatus': 'act',
+  'PUT /api/queues/:queueName/empty': 'act',
+  'PUT /api/queues/:queueName/concurrency': 'act',
+  'PUT /api/queues/:queueName/rate-limit': 'act',
+  'PUT /api/queues/:queueName/rate-limit/release': 'act',
+  'PUT /api/queues/:queueName/job-schedulers/:schedulerId/remove': 'act',
+  'PUT /api/queues/:queueName/:jobId/retry': 'act',
+  'PUT /api/queues/:queueName/:jobId/clean': 'act',
+  'PUT /api/queues/:queueName/:jobId/promote': 'act',
+  'PUT /api/queues/:queueName/:jobId/remove-unprocessed-children': 'act',
+  'PATCH /api/queues/:queueName/:jobId/delay': 'act',
+  'PATCH /api/queues/:queueName/:jobId/priority': 'act',
+  'GET /api/redis/stats': { refused: NOT_SHOWN },
+  'GET /api/queues/:queueName/workers': { refused: NOT_SHOWN },
+  'POST /api/queues/:queueName/add': { refused: ADD },
+  'PUT /api/queues/:queueName/obliterate': { refused: OBLITERATE },
+  'PATCH /api/queues/:queueName/:jobId/update-data': { refused: EDIT },
+  'PATCH /api/queues/:queueName/job-schedulers/:schedulerId': { refused: SCHEDULE },
+  'PUT /api/queues/:queueName/job-schedulers/:schedulerId/run': { refused: SCHEDULE },
+};
+
+/** Throws `TypeError` for a route that nobody has judged: a later version of Bull Board offers it, and we do not. */
+export function offerOf({ method, path }: BoardRoute): Offer {
+  const offer = OFFERS[`${method} ${path}`];
+  if (offer === undefined)
+    throw new TypeError(`Bull Board has a route that is not judged: ${method} ${path}`);
+  return offer;
+}
+
+/** Answers a route within our bounds: of a page, of a tree, of a bulk retry. */
+export async function answer(route: BoardRoute, call: BoardCall) {
+  switch (`${route.method} ${route.path}`) {
+    case 'GET /api/queues':
+      return await route.handle({ ...call, query: clampPage(call.query) });
+    case 'GET /api/queues/:queueName/:jobId/flow':
+      return keepKnown(await route.handle({ ...call, query: clampFlow(call.query) }), call.queues);
+    case 'PUT /api/queues/:queueName/retry/:queueStatus':
+      return await retryAll(call);
+    default:
+      return await route.handle(call);
+  }
+}
+
+function clampPage(query: BoardCall['query']): BoardCall['query'] {
+  const { jobsPerPage } = query;
+  if (jobsPerPage === undefined || !(Number(jobsPerPage) > MAX_JOBS_PER_PAGE)) return query;
+  return { ...query, jobsPerPage: String(MAX_JOBS_PER_PAGE) };
+}
+
+function clampFlow(query: BoardCall['query']): BoardCall['query'] {
+  const depth = Math.min(positive(query.depth, MAX_FLOW_DEPTH), MAX_FLOW_DEPTH);
+  const widest = depth <= 2 ? MAX_OPENED_CHILDREN : MAX_FLOW_CHILDREN;
+  const maxChildren = Math.min(positive(query.maxChildren, MAX_FLOW_CHILDREN), widest);
+  return { ...query, depth: String(depth), maxChildren: String(maxChildren) };
+}
+
+function positive(text: string | undefined, otherwise: number): number {
+  const value = Number(text);
+  return Number.isInteger(value) && value > 0 ? value : otherwise;
+}
+
+interface Node {
+  queueName: string;
+  children: Node[];
+}
+
+/** A tree may reach into queues that this visitor does not see. */
+function keepKnown<T extends { body: unknown }>(reply: T, queues: BoardCall['queues']): T {
+  const { flowRoot } = (reply.body ?? {}) as { flowRoot?: Node | null };
+  const prune = (node: Node): void => {
+    node.children = node.children.filter(({ queueName }) => queues.has(queueName));
+    for (const child of node.children) prune(child);
+  };
+  if (flowRoot) prune(flowRoot);
+  return reply;
+}
+
+/** Bull Board's own goes on until all are retried, however many there are. */
+async function retryAll({ queues, params }: BoardCall) {
+  const queue = queues.get(params.queueName ?? '');
+  const state = params.queueStatus;
+  if (!queue) return { status: 404 as const, body: { error: { key: 'ERRORS.QUEUE_NOT_FOUND' as const } } };
+  if (state !== 'failed' && state !== 'completed') {
+    throw new DomainError<ErrorCode>('input_invalid', 'Only failed and completed jobs are retried.');
+  }
+  return { status: 200 as const, body: await queue.retryAll(state) };
+}
