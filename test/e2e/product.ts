@@ -136,12 +136,13 @@ export interface Product {
   call(path: string, init?: Omit<RequestInit, 'body'> & { json?: unknown }): Promise<Response>;
 }
 
-/** API and worker as processes, from the sources, on this Redis. */
+/** API and worker as processes, as they run in production, on this Redis. */
 export async function startProduct(
   t: Cleaner,
   redisUrl: string,
   variables: Record<string, string> = {},
 ): Promise<Product> {
+  await build();
   const directory = await mkdtemp(join(tmpdir(), 'sluice-product-'));
   const env = {
     PATH: process.env.PATH,
@@ -155,8 +156,7 @@ export async function startProduct(
     ...variables,
   };
   const run = (app: string) => {
-    const loader = ['--import', 'tsx', '--conditions=@sluice/source'];
-    return new Program(process.execPath, [...loader, join(ROOT, 'apps', app, 'src/main.ts')], env, ROOT);
+    return new Program(process.execPath, [join(ROOT, 'apps', app, 'dist/main.js')], env, ROOT);
   };
   const api = run('api');
   const worker = run('worker');
@@ -177,6 +177,21 @@ export async function startProduct(
       },
     });
   return { url: url as string, api, worker, directory, call };
+}
+
+let building: Promise<void> | undefined;
+
+/** Once a process; a moment when nothing has changed. `npm test` has built already. */
+export function build(): Promise<void> {
+  building ??= process.env.SLUICE_IS_BUILT === 'true' ? Promise.resolve() : runBuild();
+  return building;
+}
+
+async function runBuild(): Promise<void> {
+  const turbo = join(ROOT, 'node_modules/.bin/turbo');
+  const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' };
+  const program = new Program(turbo, ['run', 'build', '--output-logs=errors-only'], env, ROOT);
+  if ((await program.exited) !== 0) throw new Error(`the build failed:\n${program.output}`);
 }
 
 /** The first value that `probe` answers; its last failure once `timeoutMs` have passed. */
