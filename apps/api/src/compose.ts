@@ -3,6 +3,7 @@ import { KeyRing } from '@sluice/access';
 import { keyspace } from '@sluice/config';
 import { Jobs } from '@sluice/jobs';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
+import { Sessions } from '@sluice/session';
 import { createApp } from './app.ts';
 import { CacheServices } from './cache-services.ts';
 import type { ApiConfig } from './config.ts';
@@ -17,7 +18,9 @@ import { cacheHandlers } from './routes/cache.ts';
 import { healthHandlers } from './routes/health.ts';
 import { jobHandlers } from './routes/jobs.ts';
 import { queueHandlers } from './routes/queues.ts';
+import { sessionHandlers } from './routes/sessions.ts';
 import { HttpServer } from './server.ts';
+import { SessionStore } from './session-store.ts';
 
 export const VERSION = '0.1.0';
 
@@ -65,6 +68,20 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     maxDataBytes: config.maxValueBytes,
   });
 
+  const sessionStore = new SessionStore({
+    kind: config.roles.sessionDriver,
+    dataDirectory: config.dataDirectory,
+    keys,
+    connect: () => connections.role('session'),
+    log,
+  });
+  const sessions = new Sessions({
+    driver: sessionStore.driver,
+    secret: deriveSecret(secret, 'sessions'),
+    ...config.sessions,
+    log,
+  });
+
   registerGauges({ metrics, jobs, connections });
 
   const door: Door = {
@@ -78,6 +95,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       ...healthHandlers({ connections, metrics, stopping: stopping.signal }),
       ...jobHandlers({ jobs, stopping: stopping.signal }),
       ...queueHandlers({ jobs }),
+      ...sessionHandlers({ sessions, allowsQueryCredentials: config.allowsQueryCredentials }),
       ...cacheHandlers({ services: cacheServices, maxBatchItems: config.maxBatchItems }),
     },
     door,
@@ -85,5 +103,5 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   );
   const server = new HttpServer({ fetch, host: config.host, port: config.port, stopping });
   const firstKey = new FirstKey({ keyRing, log, show: (key) => show(`API key: ${key}`) });
-  return { server, keyRing, services: [connections, cacheServices, keyRing, server, firstKey] };
+  return { server, keyRing, services: [connections, cacheServices, sessionStore, keyRing, server, firstKey] };
 }

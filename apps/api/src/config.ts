@@ -29,6 +29,7 @@ export interface ApiConfig {
   maxBatchBytes: number;
   maxBatchItems: number;
   shutdownDeadlineMs: number;
+  sessions: { idleMs: number; absoluteMs: number; maxPerUser: number };
 }
 
 const MIB = 1_048_576;
@@ -69,9 +70,20 @@ export function readConfig(variables: EnvironmentVariables): ApiConfig {
     shutdownDeadlineMs:
       env.integer('SHUTDOWN_DEADLINE_SECONDS', DEFAULTS.shutdownDeadlineSeconds, { min: 1, max: 3_600 }) *
       1_000,
+    sessions: readSessions(env),
   };
   env.finish();
   return config;
+}
+
+/** The defaults are the page's 30 minutes, and NIST SP 800-63B's 12 hours. */
+function readSessions(env: Env): ApiConfig['sessions'] {
+  const year = 365 * 86_400;
+  return {
+    idleMs: env.integer('SESSION_IDLE_SECONDS', 1_800, { min: 1, max: year }) * 1_000,
+    absoluteMs: env.integer('SESSION_MAX_SECONDS', 43_200, { min: 1, max: year }) * 1_000,
+    maxPerUser: env.integer('SESSION_MAX_PER_USER', 100, { min: 1, max: 1_000 }),
+  };
 }
 
 /** A file that is missing is a fault only when SLUICE_CONFIG names it. */

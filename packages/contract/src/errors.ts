@@ -3,6 +3,7 @@
 import type { AccessErrorCode } from '@sluice/access/schemas';
 import type { CacheErrorCode } from '@sluice/cache/schemas';
 import type { JobsErrorCode } from '@sluice/jobs/schemas';
+import type { SessionErrorCode } from '@sluice/session/schemas';
 
 /** Codes that the door itself raises, before or around a handler. */
 export const DOOR_ERROR_CODES = [
@@ -26,7 +27,7 @@ export const DOOR_ERROR_CODES = [
 
 export type DoorErrorCode = (typeof DOOR_ERROR_CODES)[number];
 
-export type ErrorCode = DoorErrorCode | AccessErrorCode | CacheErrorCode | JobsErrorCode;
+export type ErrorCode = DoorErrorCode | AccessErrorCode | CacheErrorCode | JobsErrorCode | SessionErrorCode;
 
 export const STATUS = {
   unauthenticated: 401,
@@ -79,4 +80,13 @@ export const STATUS = {
   queue_active: 409,
   flow_spans_slots: 400,
   waiters_full: 503,
+  session_token_invalid: 401,
+  session_not_found: 404,
+  session_conflict: 409,
+  session_superseded: 409,
+  session_revoked: 409,
+  session_limit_reached: 409,
+  session_data_too_large: 413,
+  session_data_invalid: 400,
+  csrf_refused: 403,
 } as const satisfies Record<ErrorCode, number>;

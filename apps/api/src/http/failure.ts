@@ -10,6 +10,7 @@ const RETRY_AFTER_SECONDS = '1';
 /** Headers that a code brings; the values come from the error's details. */
 const HEADERS: Partial<Record<ErrorCode, (details: ErrorDetails) => Record<string, string>>> = {
   unauthenticated: () => ({ 'WWW-Authenticate': 'Bearer' }),
+  session_token_invalid: () => ({ 'WWW-Authenticate': 'Session' }),
   method_not_allowed: ({ allow }) => ({ Allow: String(allow) }),
   cache_unavailable: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
   redis_unavailable: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),

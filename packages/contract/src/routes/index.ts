@@ -3,5 +3,6 @@ import { cache } from './cache.ts';
 import { health } from './health.ts';
 import { jobs } from './jobs.ts';
 import { queues } from './queues.ts';
+import { sessions } from './sessions.ts';
 
-export const routes = { ...cache, ...health, ...jobs, ...queues };
+export const routes = { ...cache, ...health, ...jobs, ...queues, ...sessions };
