@@ -16,8 +16,8 @@ export type RequestFacts = Readonly<Partial<Record<Fact, string>>>;
 export function asksFor(policies: Iterable<Policy>, facts: RequestFacts, cost = 1): Ask[] {
   const asks: Ask[] = [];
   for (const policy of policies) {
-    const parts = policy.by.map((fact) => facts[fact]);
-    if (parts.includes(undefined) || !policy.matches(facts)) continue;
+    const parts = policy.by?.map((fact) => facts[fact]);
+    if (parts === undefined || parts.includes(undefined) || !policy.matches(facts)) continue;
     asks.push({ policy: policy.name, key: parts.length === 0 ? EVERYONE : (parts as string[]), cost });
   }
   return asks;

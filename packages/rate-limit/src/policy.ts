@@ -49,7 +49,8 @@ export interface Tally {
 
 export class Policy {
   readonly name: string;
-  readonly by: readonly Fact[];
+  /** `undefined`: not for requests, only for who asks by name. */
+  readonly by: readonly Fact[] | undefined;
   readonly isShadow: boolean;
   readonly away: AwayMode;
   readonly tally: Tally = { allowed: 0, refused: 0, shadowRefused: 0, remembered: 0, away: 0 };

@@ -84,8 +84,11 @@ export const policySchema = z
     burst: limitSchema.optional(),
     /** `concurrency`: how long a lease holds when nobody gives it up. Default 30 s. */
     lease: periodSchema.optional(),
-    /** What each has a count of its own. Default: all share one. A request that lacks one of these is not counted. */
-    by: z.array(z.enum(FACTS)).max(FACTS.length).default([]),
+    /**
+     * Requests are counted by these together (`['key', 'queue']`); one that lacks a fact of them is not counted.
+     * Empty: all requests share one count. Absent: no request is counted, only who asks by name.
+     */
+    by: z.array(z.enum(FACTS)).max(FACTS.length).optional(),
     /** Requests it is for; a fact named here must be like one of its patterns (`*` stands for any letters). Default: all. */
     match: z.partialRecord(z.enum(FACTS), z.array(globSchema).min(1).max(100)).default({}),
     overrides: z.array(overrideSchema).max(MAX_OVERRIDES).default([]),

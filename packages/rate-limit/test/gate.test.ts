@@ -4,7 +4,8 @@ import { setup } from './setup.ts';
 
 describe('the asks for a request', () => {
   const policies = [
-    new Policy({ name: 'all', limit: 1, period: 'minute' }),
+    new Policy({ name: 'by-name', limit: 1, period: 'minute' }),
+    new Policy({ name: 'all', limit: 1, period: 'minute', by: [] }),
     new Policy({ name: 'per-key', limit: 1, period: 'minute', by: ['key'] }),
     new Policy({ name: 'per-user-and-route', limit: 1, period: 'minute', by: ['user', 'route'] }),
     new Policy({
@@ -69,7 +70,9 @@ describe('enter', () => {
   });
 
   it('has an error for a refusal', async (t) => {
-    const { limiter } = await setup(t, [{ name: 'none', algorithm: 'fixed', limit: 0, period: 'minute' }]);
+    const { limiter } = await setup(t, [
+      { name: 'none', algorithm: 'fixed', limit: 0, period: 'minute', by: [] },
+    ]);
 
     const { decision } = await enter(limiter, {});
 

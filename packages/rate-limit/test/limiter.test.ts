@@ -137,6 +137,27 @@ describe('take', () => {
     expect(await allKeys()).toEqual([]);
   });
 
+  it.for(['fixed', 'sliding', 'gcra', 'concurrency'] as const)(
+    'admits nothing more of %s when the clock of Redis goes back',
+    async (algorithm, t) => {
+      const period = algorithm === 'concurrency' ? {} : { period: 'minute' };
+      const { another, time } = await setup(t, [{ name: 'p', algorithm, limit: 10, ...period }]);
+      const ask = { policy: 'p', key: 'ada' };
+      const take = async (cost: number) => (await another().take({ ...ask, cost })).isAllowed;
+      await take(8);
+      time.advance(-20_000);
+
+      const behind = [await take(2), await take(1)];
+      time.advance(20_000);
+      const again = await take(1);
+      time.advance(algorithm === 'concurrency' ? 30_000 : 63_000);
+
+      expect(behind).toEqual([true, false]);
+      expect(again).toBe(false);
+      expect(await take(10)).toBe(true);
+    },
+  );
+
   it('goes by the clock of Redis', async (t) => {
     const { limiter, client } = await setup(t, [TEN_A_MINUTE], { serverNowMs: undefined });
     const [seconds] = await client.time();
@@ -181,6 +202,27 @@ describe('refund', () => {
 
     expect((await limiter.take({ policy: 'writes', key: 'ada' })).isAllowed).toBe(false);
   });
+
+  it.for(['fixed', 'sliding', 'gcra', 'concurrency'] as const)(
+    'makes of %s no more than its limit, in the same turn too',
+    async (algorithm, t) => {
+      const period = algorithm === 'concurrency' ? {} : { period: 'minute' };
+      const { limiter } = await setup(t, [{ name: 'p', algorithm, limit: 3, ...period }]);
+      const ask = { policy: 'p', key: 'ada', cost: 3 };
+      await limiter.take({ ...ask, cost: 1 });
+
+      const [, first, second] = await Promise.all([
+        limiter.refund(ask),
+        limiter.take(ask),
+        limiter.take({ ...ask, cost: 1 }),
+      ]);
+
+      // A lease is given back by its id alone.
+      expect([first.isAllowed, second.isAllowed]).toEqual(
+        algorithm === 'concurrency' ? [false, true] : [true, false],
+      );
+    },
+  );
 
   it('lets a refused key pass at once, though this process remembered the refusal', async (t) => {
     const { limiter } = await setup(t, [TEN_A_MINUTE]);

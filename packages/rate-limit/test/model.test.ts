@@ -20,6 +20,8 @@ const POLICIES = [
   { name: 'concurrency', algorithm: 'concurrency', limit: 4, lease: '30s' },
 ] as const satisfies readonly PolicyInput[];
 
+/** What is asked about after each step: less than any limit, and as much as each holds. */
+const COSTS = [1, 3, 4, 5, 6, 7];
 const RATES = ['fixed', 'sliding', 'gcra'] as const;
 type Name = (typeof POLICIES)[number]['name'];
 
@@ -44,7 +46,7 @@ const step = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ kind: fc.constant('wait_told' as const), early: fc.constantFrom(0, 1) }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('refund' as const), which: fc.nat() }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('refund' as const), which: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('refund_some' as const), name: rate, cost }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('penalize' as const), name: rate, cost }) },
 );
@@ -112,11 +114,19 @@ it('decides as the references do, whatever is taken, given back, charged and wai
             model[each.name].add(nowMs, each.cost);
             break;
         }
-        const asks = POLICIES.map((policy) => ({ policy: policy.name, key }));
-        const { quotas } = await limiter.peek(...asks);
-        expect(Object.fromEntries(quotas.map(({ policy, remaining }) => [policy, remaining]))).toEqual(
-          Object.fromEntries(
-            POLICIES.map((policy) => [policy.name, model[policy.name].remaining(time.nowMs)]),
+        const nowAfterMs = time.nowMs;
+        const peeks = COSTS.map((each) =>
+          limiter.peek(...POLICIES.map(({ name: policy }) => ({ policy, key, cost: each }))),
+        );
+        const told = (await Promise.all(peeks)).map(({ quotas }) =>
+          quotas.map(({ remaining, retryAfterMs }) => [remaining, retryAfterMs ?? -1]),
+        );
+        expect(told).toEqual(
+          COSTS.map((each) =>
+            POLICIES.map(({ name: policy }) => [
+              model[policy].remaining(nowAfterMs),
+              model[policy].retry(nowAfterMs, each),
+            ]),
           ),
         );
       }
