@@ -1,4 +1,4 @@
-/** This file owns `sluice` as tests run it: a process of its own, from source, under a mark by which all it starts is found. */
+/** This file owns `sluice` as tests run it: built, in a process of its own, under a mark by which all it starts is found. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, type TestContext } from 'vitest';
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const MARK = 'SLUICE_TEST_MARK';
 const LINE_DEADLINE_MS = 20_000;
 
@@ -23,10 +23,12 @@ export interface Started {
   /** What has been written so far, both outputs together. */
   output(): string;
   /** The first group, or all, of the first match in the output; waits for it. */
-  find(pattern: RegExp): Promise<string>;
+  find(pattern: RegExp, timeoutMs?: number): Promise<string>;
   /** Ids of living processes that it has started, at whatever depth, by a part of their command line. */
   processes(command: string): Promise<number[]>;
   signal(signal: NodeJS.Signals): void;
+  /** SIGINT to the whole group, as a terminal sends it. */
+  pressCtrlC(): void;
   /** Resolves when it has ended. */
   result: Promise<Result>;
   /** Rejects, naming them, when processes that it started still live. */
@@ -47,11 +49,22 @@ export async function dataDirectory(t: TestContext): Promise<string> {
 
 /** `variables` add to an environment that names no Redis; whatever is left at the end of the test is killed. */
 export function start(t: TestContext, args: readonly string[], variables: NodeJS.ProcessEnv = {}): Started {
+  return launch(t, { command: process.execPath, args: [MAIN, ...args], variables });
+}
+
+/** A process group of its own, as a terminal makes one. */
+export function launch(
+  t: TestContext,
+  options: { command: string; args: readonly string[]; variables: NodeJS.ProcessEnv; cwd?: string },
+): Started {
+  const { command, args, variables, cwd } = options;
   const mark = randomBytes(8).toString('hex');
   const own: Marked = { mark, directory: variables.SLUICE_DATA_DIR ?? '/nowhere' };
-  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=@sluice/source', MAIN, ...args], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_ENV: 'test', ...variables, [MARK]: mark },
+  const child = spawn(command, args, {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...variables, [MARK]: mark },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    ...(cwd !== undefined && { cwd }),
   });
   let output = '';
   const result = collect(child, (text) => {
@@ -64,9 +77,9 @@ export function start(t: TestContext, args: readonly string[], variables: NodeJS
   return {
     pid: child.pid as number,
     output: () => output,
-    async find(pattern) {
+    async find(pattern, timeoutMs = LINE_DEADLINE_MS) {
       await expect
-        .poll(() => output, { timeout: LINE_DEADLINE_MS, message: `waited for ${pattern}` })
+        .poll(() => output, { timeout: timeoutMs, message: `waited for ${pattern}` })
         .toMatch(pattern);
       const match = pattern.exec(output);
       return match?.[1] ?? match?.[0] ?? '';
@@ -74,6 +87,7 @@ export function start(t: TestContext, args: readonly string[], variables: NodeJS
     processes: async (command) =>
       (await marked(own)).filter((each) => each.command.includes(command)).map(({ pid }) => pid),
     signal: (signal) => void child.kill(signal),
+    pressCtrlC: () => void process.kill(-(child.pid as number), 'SIGINT'),
     result,
     async expectNothingLeft() {
       expect(await marked(own)).toEqual([]);

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { TEST_REDIS_URL, testRedis } from '@sluice/redis/testing';
 import { expect, type TestContext, test, vi } from 'vitest';
+import { build } from '../../../test/e2e/product.ts';
 import { dataDirectory, type Started, start } from './sluice.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -16,7 +17,7 @@ test('starts everything, tells where and with which key, and stops on Ctrl-C wit
   const listed = await call(url, key, '/api/v2/redis');
   const stranger = await call(url, 'wrong', '/api/v2/redis');
   const worker = await fetch(await sluice.find(/worker {2}(\S+)/));
-  sluice.signal('SIGINT');
+  sluice.pressCtrlC();
   const { status, stderr } = await sluice.result;
 
   expect([listed.status, stranger.status, worker.status]).toEqual([200, 401, 200]);
@@ -138,7 +139,7 @@ test('counts the two signals of one Ctrl-C under npm as one, and ends at once on
   sluice.signal('SIGINT');
   await sluice.find(/stopping {2}signal=SIGTERM/);
   await wait(600); // Two presses of a person's hand.
-  expect((await sluice.processes('main.ts')).length).toBeGreaterThan(1);
+  expect((await sluice.processes('dist/main.js')).length).toBeGreaterThan(1);
   const askedAt = performance.now();
   sluice.signal('SIGINT');
   const { status } = await sluice.result;
@@ -148,7 +149,7 @@ test('counts the two signals of one Ctrl-C under npm as one, and ends at once on
   await vi.waitFor(() => sluice.expectNothingLeft(), 5_000);
 });
 
-test.for(['api/src/main', 'worker/src/main', 'redis-server'])(
+test.for(['api/dist/main', 'worker/dist/main', 'redis-server'])(
   'starts %s again when it dies, and says so',
   async (part, t) => {
     const { up } = await setup(t);
@@ -180,7 +181,7 @@ test('killed outright, takes the API and the worker along; the next start ends t
 
   first.signal('SIGKILL');
 
-  await vi.waitFor(async () => expect(await first.processes('main.ts')).toEqual([]), 20_000);
+  await vi.waitFor(async () => expect(await first.processes('dist/main.js')).toEqual([]), 20_000);
   const [left] = await first.processes('redis-server');
   const second = up();
   const address = await second.find(/^http:\/\/localhost:\d+$/m);
@@ -222,6 +223,7 @@ test('with --json leaves the logs as they are on standard output, and its own wo
 });
 
 async function setup(t: TestContext) {
+  await build();
   const directory = await dataDirectory(t);
   const variables = { SLUICE_DATA_DIR: directory, PORT: '0', CACHE_DRIVER: 'redis' };
   return {
