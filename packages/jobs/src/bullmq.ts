@@ -103,14 +103,64 @@ export class BatchingBackend extends RedisQueueBackend {
     return outcomes;
   }
 
+  /** Moves finished jobs back into the queue, each by BullMQ's own script, their attempts counted from 0. One answer a job. */
+  async reprocess(
+    jobs: readonly { id: string; lifo: boolean }[],
+    state: 'completed' | 'failed',
+  ): Promise<('moved' | 'not_there')[]> {
+    const keys = this.#keys;
+    const client = await this.client;
+    const pipeline = client.pipeline();
+    for (const { id, lifo } of jobs) {
+      this.execCommand(pipeline, 'reprocessJob', [
+        keys.base + id,
+        keys.events,
+        keys[state],
+        keys.wait,
+        keys.meta,
+        keys.active,
+        keys.marker,
+        keys.prioritized,
+        keys.pc,
+        id,
+        lifo ? 'RPUSH' : 'LPUSH',
+        state === 'failed' ? 'failedReason' : 'returnvalue',
+        state,
+        '1',
+        '1',
+      ]);
+    }
+    return ((await pipeline.exec()) ?? []).map(([error, code]) => {
+      if (error) throw error;
+      return code === 1 ? 'moved' : 'not_there';
+    });
+  }
+
+  /** One step of BullMQ's obliterate: at most `count` jobs of a paused queue. */
+  async obliterateStep(count: number, force: boolean): Promise<'more' | 'done' | 'active' | 'not_paused'> {
+    const code: unknown = await this.execCommand(await this.client, 'obliterate', [
+      this.#keys.meta,
+      this.#keys.base,
+      count,
+      force ? 'force' : '',
+    ]);
+    if (code === -1) return 'not_paused';
+    if (code === -2) return 'active';
+    return code === 0 ? 'done' : 'more';
+  }
+
   async #addByBullMq({ job, jobId, parentKeyOpts }: Entry): Promise<InsertOutcome> {
     try {
       return { kind: 'inserted', id: await this.addJob(job, jobId, parentKeyOpts) };
     } catch (error) {
-      if (error instanceof Error && 'code' in error && typeof error.code === 'number') {
-        return { kind: 'failed', message: error.message };
-      }
-      throw error;
+      if (bullCode(error) === undefined) throw error;
+      return { kind: 'failed', message: (error as Error).message };
     }
   }
+}
+
+/** What a script of BullMQ's answered instead of doing it: one of its `ErrorCode`. `undefined` for any other error. */
+export function bullCode(error: unknown): number | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'number' ? code : undefined;
 }

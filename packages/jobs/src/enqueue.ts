@@ -1,6 +1,6 @@
 /** This file owns the way of a new job into its queue: checked, given an id, written once per idempotency key, answered. */
-import { type Clock, DomainError, JsonText } from '@sluice/runtime';
-import type { z } from 'zod';
+import { type Clock, DomainError } from '@sluice/runtime';
+import { check, dataText, invalid } from './data.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { newJobId } from './ids.ts';
 import type { Insertion, InsertOutcome } from './insertion.ts';
@@ -109,11 +109,7 @@ export class Enqueuer {
       job.idempotencyKey === undefined
         ? undefined
         : check(idempotencyKeySchema, job.idempotencyKey, ['idempotency_key']);
-    const data = dataText(job.data);
-    // A character is at most three bytes of UTF-8, so short texts need no counting.
-    if (data.length * 3 > maxDataBytes && Buffer.byteLength(data) > maxDataBytes) {
-      throw invalid(`data of ${Buffer.byteLength(data)} bytes is above the limit of ${maxDataBytes}`);
-    }
+    const data = dataText(job.data, maxDataBytes);
     const expiresAt = opts?.expires_at === undefined ? undefined : Date.parse(opts.expires_at);
     if (expiresAt !== undefined && expiresAt <= now)
       throw invalid(`expires_at ${opts?.expires_at} has passed`);
@@ -175,36 +171,12 @@ function storedJson(options: StoredOptions): string {
   return options === plain ? plainJson : optionsJson(options);
 }
 
-function dataText(data: unknown): string {
-  if (data instanceof JsonText) return data.text;
-  const text = data === undefined ? '{}' : JSON.stringify(data);
-  if (text === undefined) throw invalid(`data of type ${typeof data} is not JSON`);
-  return text;
-}
-
 function settleNow<T>(work: () => T): { value: T } | { error: unknown } {
   try {
     return { value: work() };
   } catch (error) {
     return { error };
   }
-}
-
-function check<T>(schema: z.ZodType<T>, value: unknown, at: readonly string[]): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map(({ path, message }) => ({
-    path: [...at, ...path].map(String),
-    message,
-  }));
-  const first = issues[0];
-  throw new DomainError<JobsErrorCode>('job_invalid', `${first?.path.join('.')}: ${first?.message}`, {
-    details: { issues },
-  });
-}
-
-function invalid(message: string): DomainError<JobsErrorCode> {
-  return new DomainError('job_invalid', message);
 }
 
 function refused(): DomainError<JobsErrorCode> {

@@ -1,10 +1,5 @@
-export {
-  type AttemptFacts,
-  type AttemptMiddleware,
-  MAX_LOG_LINE_BYTES,
-  MAX_PROGRESS_BYTES,
-  type Outcome,
-} from './attempt.ts';
+export type { CancelOutcome, JobPatch, LogPage } from './actions.ts';
+export type { AttemptFacts, AttemptMiddleware, Outcome } from './attempt.ts';
 export { CANCELLED_REASON, DEFERRED_FAILURE_FIELD, isCancelRequested } from './cancel.ts';
 export { Catalog, type CatalogEntry } from './catalog.ts';
 export { type AttemptContext, defineJob, type JobDefinition, jobFault } from './define.ts';
@@ -12,8 +7,11 @@ export type { EnqueuedJob, EnqueueManyOptions, EnqueueResult, NewJob } from './e
 export { fatal, type JobFailure, readFailure, retryAfter } from './failure.ts';
 export { Jobs, type JobsOptions } from './jobs.ts';
 export { isJobId } from './keys.ts';
+export type { CleanOptions, MassResult, RedriveOptions, RedriveResult } from './mass-actions.ts';
+export { provideModules } from './provided-modules.ts';
+export type { QueueLimits, QueueView } from './queue-view.ts';
 export { knownQueues, registerQueue } from './queues.ts';
-export type { JobPage, PageOptions, QueueLimits, QueueView } from './reads.ts';
+export type { JobPage, PageOptions, SearchOptions, SearchPage } from './reads.ts';
 export type { JobView } from './view.ts';
 export type { JobEnd, WaitOptions } from './wait.ts';
 export { JobWorker, type JobWorkerOptions, type WorkerHealth } from './worker.ts';

@@ -2,6 +2,7 @@
 import type { Keyspace } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
 import { type Clock, systemClock } from '@sluice/runtime';
+import { Actions, type CancelOutcome, type JobPatch, type LogPage } from './actions.ts';
 import { BullConnection } from './bullmq.ts';
 import {
   DEFAULT_IDEMPOTENCY_WINDOW_MS,
@@ -14,8 +15,18 @@ import {
 } from './enqueue.ts';
 import { EventReader } from './event-reader.ts';
 import { GroupCommit } from './group-commit.ts';
+import {
+  type CleanOptions,
+  MassActions,
+  type MassResult,
+  type RedriveOptions,
+  type RedriveResult,
+} from './mass-actions.ts';
+import { QueueSettings } from './queue-settings.ts';
+import { QueueReader, type QueueView } from './queue-view.ts';
 import { Queues } from './queues.ts';
-import { type JobPage, type PageOptions, type QueueView, Reader } from './reads.ts';
+import { type JobPage, type PageOptions, Reader, type SearchOptions, type SearchPage } from './reads.ts';
+import type { QueueLimitsPatch } from './schemas.ts';
 import type { JobView } from './view.ts';
 import { type JobEnd, Waiter, type WaitOptions } from './wait.ts';
 
@@ -33,33 +44,39 @@ export interface JobsOptions {
 }
 
 /**
- * Puts jobs into queues and tells of them. Expected failures are `DomainError`s with a code of `JOBS_ERROR_CODES`; what
- * Redis says comes through as ioredis throws it.
+ * Puts jobs into queues, tells of them, and acts on them. Expected failures are `DomainError`s with a code of
+ * `JOBS_ERROR_CODES`; `job_invalid` is possible everywhere. What Redis says comes through as ioredis throws it.
  */
 export class Jobs {
   readonly #connection: BullConnection;
   readonly #enqueuer: Enqueuer;
   readonly #reader: Reader;
+  readonly #queueReader: QueueReader;
   readonly #events: EventReader;
   readonly #waiter: Waiter;
+  readonly #actions: Actions;
+  readonly #massActions: MassActions;
+  readonly #settings: QueueSettings;
 
   constructor(options: JobsOptions) {
     const { client, subscriber, keys, clock = systemClock } = options;
+    const maxDataBytes = options.maxDataBytes ?? DEFAULT_MAX_DATA_BYTES;
+    const idempotencyWindowMs = options.idempotencyWindowMs ?? DEFAULT_IDEMPOTENCY_WINDOW_MS;
     this.#connection = new BullConnection(client);
     const queues = new Queues({ connection: this.#connection, keys });
-    this.#enqueuer = new Enqueuer({
-      queues,
-      commits: new GroupCommit({ client, keys }),
-      clock,
-      idempotencyWindowMs: options.idempotencyWindowMs ?? DEFAULT_IDEMPOTENCY_WINDOW_MS,
-      maxDataBytes: options.maxDataBytes ?? DEFAULT_MAX_DATA_BYTES,
-    });
-    this.#reader = new Reader({ client, keys, queues, clock });
+    const commits = new GroupCommit({ client, keys });
+    const reader = new Reader({ client, queues, clock });
+    this.#enqueuer = new Enqueuer({ queues, commits, clock, idempotencyWindowMs, maxDataBytes });
+    this.#reader = reader;
+    this.#queueReader = new QueueReader({ client, keys, queues, clock });
     this.#events = new EventReader({ client, subscriber });
-    this.#waiter = new Waiter({ reader: this.#reader, events: this.#events, queues, clock });
+    this.#waiter = new Waiter({ reader, events: this.#events, queues, clock });
+    this.#actions = new Actions({ client, queues, reader, clock, maxDataBytes });
+    this.#massActions = new MassActions({ client, keys, queues, reader, clock });
+    this.#settings = new QueueSettings({ client, keys, queues });
   }
 
-  /** Resolves when Redis holds the job. Codes: `job_invalid`, `idempotency_mismatch`, `overloaded`. */
+  /** Resolves when Redis holds the job. Codes: `idempotency_mismatch`, `overloaded`. */
   enqueue(queue: string, job: NewJob): Promise<EnqueuedJob> {
     return this.#enqueuer.enqueue(queue, job);
   }
@@ -78,6 +95,15 @@ export class Jobs {
     return this.#reader.get(queue, id);
   }
 
+  list(queue: string, options: PageOptions): Promise<JobPage> {
+    return this.#reader.list(queue, options);
+  }
+
+  /** Looks at jobs for about a second, and says how far it came. */
+  search(queue: string, options: SearchOptions): Promise<SearchPage> {
+    return this.#reader.search(queue, options);
+  }
+
   /**
    * How the job ended, or `pending` after `timeoutMs`. Codes: `job_not_found`, `waiters_full`; rejects at once when Redis
    * goes away, and with the signal's reason.
@@ -86,17 +112,79 @@ export class Jobs {
     return this.#waiter.wait(queue, id, options);
   }
 
-  list(queue: string, options: PageOptions): Promise<JobPage> {
-    return this.#reader.list(queue, options);
+  /** A finished job runs again, its attempts counted from 0. Codes: `job_not_found`, `job_not_in_state`. */
+  retry(queue: string, id: string): Promise<JobView> {
+    return this.#actions.retry(queue, id);
+  }
+
+  /** A delayed job is ready now. Codes: `job_not_found`, `job_not_in_state`. */
+  promote(queue: string, id: string): Promise<JobView> {
+    return this.#actions.promote(queue, id);
+  }
+
+  /** Codes: `job_not_found`, `job_not_in_state` when it has finished, `job_locked`. */
+  cancel(queue: string, id: string): Promise<CancelOutcome> {
+    return this.#actions.cancel(queue, id);
+  }
+
+  /** With its children, if it has any. Codes: `job_not_found`, `job_locked` while one of them runs. */
+  remove(queue: string, id: string): Promise<void> {
+    return this.#actions.remove(queue, id);
+  }
+
+  /** Of a job that has not been started. Codes: `job_not_found`, `job_not_in_state`. */
+  update(queue: string, id: string, patch: JobPatch): Promise<JobView> {
+    return this.#actions.update(queue, id, patch);
+  }
+
+  /** At most 1,000 lines, default 100, from `offset` (0 the oldest). Code `job_not_found`. */
+  logs(
+    queue: string,
+    id: string,
+    { offset = 0, limit = 100 }: { offset?: number; limit?: number } = {},
+  ): Promise<LogPage> {
+    return this.#actions.logs(queue, id, offset, limit);
   }
 
   /** Code `queue_not_found`. */
-  queue(queue: string): Promise<QueueView> {
-    return this.#reader.queue(queue);
+  queue(name: string): Promise<QueueView> {
+    return this.#queueReader.queue(name);
   }
 
   queues(): Promise<QueueView[]> {
-    return this.#reader.queues();
+    return this.#queueReader.queues();
+  }
+
+  async pause(queue: string): Promise<QueueView> {
+    await this.#settings.pause(queue);
+    return await this.queue(queue);
+  }
+
+  async resume(queue: string): Promise<QueueView> {
+    await this.#settings.resume(queue);
+    return await this.queue(queue);
+  }
+
+  async setLimits(queue: string, limits: QueueLimitsPatch): Promise<QueueView> {
+    await this.#settings.limit(queue, limits);
+    return await this.queue(queue);
+  }
+
+  drain(queue: string, options: { delayed?: boolean | undefined } = {}): Promise<MassResult> {
+    return this.#massActions.drain(queue, options);
+  }
+
+  clean(queue: string, options: CleanOptions): Promise<MassResult> {
+    return this.#massActions.clean(queue, options);
+  }
+
+  redrive(queue: string, options: RedriveOptions = {}): Promise<RedriveResult> {
+    return this.#massActions.redrive(queue, options);
+  }
+
+  /** The queue is paused first, and is gone when `next` is `null`. Codes: `queue_active`, `queue_not_paused`. */
+  obliterate(queue: string, options: { force?: boolean | undefined } = {}): Promise<MassResult> {
+    return this.#massActions.obliterate(queue, options);
   }
 
   /** Ends waits and lets go of the clients, which stay open. */

@@ -10,6 +10,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Keyspace } from '@sluice/config';
+import type { ListedState } from './schemas.ts';
 
 export function queueRegistry(keys: Keyspace): string {
   return `${keys.root('jobs')}:queues`;
@@ -42,6 +43,11 @@ export function queueKeys(keys: Keyspace, queue: string): QueueKeys {
   const base = `${keys.queuePrefix(queue)}:${queue}:`;
   const named = QUEUE_KEYS.map((name) => [name, base + name]);
   return { base, ...Object.fromEntries(named) } as QueueKeys;
+}
+
+/** The list or zset a state's jobs are kept in. */
+export function placeOf(keys: QueueKeys, state: ListedState): string {
+  return keys[state === 'waiting' ? 'wait' : state];
 }
 
 export function metricsKeys(

@@ -63,6 +63,15 @@ export function attemptLimits(opts: unknown, timestamp?: number): { timeoutMs?: 
   return { ...(timeoutMs !== undefined && { timeoutMs }), ...(expiresAt !== undefined && { expiresAt }) };
 }
 
+/** The stored options, as JSON, without a time to start by that has passed; `''` when they hold none. */
+export function withoutPassedExpiry(storedJson: string | null, timestamp: number, now: number): string {
+  const opts = storedJson === null ? {} : (JSON.parse(storedJson) as StoredOptions);
+  const { expiresAt } = attemptLimits(opts, timestamp);
+  if (expiresAt === undefined || expiresAt > now) return '';
+  const { expiresAt: _passed, ttlMs: _over, ...own } = opts.sluice ?? {};
+  return JSON.stringify({ ...opts, sluice: own });
+}
+
 function delayOf(options: JobOptions, now: number): number {
   if (options.run_at !== undefined) return Math.max(0, Date.parse(options.run_at) - now);
   // A debounced job without a delay would run before the next one could replace it.

@@ -1,19 +1,13 @@
-/** This file owns the reading of jobs and queues: one job, a page of a state, the counts. */
-import type { Keyspace } from '@sluice/config';
+/** This file owns the reading of jobs: one by its id, a page of those in one state, those of them that fit a search. */
 import type { RedisClient } from '@sluice/redis';
 import { type Clock, DomainError } from '@sluice/runtime';
 import { type Cursor, readCursor, writeCursor } from './cursor.ts';
-import { isJobId, metricsKeys, type QueueKeys } from './keys.ts';
-import { knownQueues, type OpenQueue, type Queues } from './queues.ts';
-import { type JobsErrorCode, LISTED_STATES, type ListedState, MAX_PAGE } from './schemas.ts';
-import { listJobs, queueSummary, readJob } from './scripts.ts';
-import { JOB_FIELDS, type JobFields, type JobView, jobFields, viewJob } from './view.ts';
-
-/** Of one page; data may be a megabyte a job. */
-const MAX_PAGE_BYTES = 4 * 1_048_576;
-const DEFAULT_PAGE = 20;
-/** BullMQ counts finished jobs by the minute. */
-const RATE_MINUTES = 5;
+import { check, invalid } from './data.ts';
+import { isJobId, placeOf } from './keys.ts';
+import type { Queues } from './queues.ts';
+import { type JobsErrorCode, type ListedState, listedStateSchema, MAX_PAGE } from './schemas.ts';
+import { listJobs, readJob } from './scripts.ts';
+import { type FoundJob, JOB_FIELDS, type JobView, jobFields, viewJob } from './view.ts';
 
 export interface PageOptions {
   state: ListedState;
@@ -33,27 +27,54 @@ export interface JobPage {
   next: string | null;
 }
 
-export interface QueueView {
-  name: string;
-  counts: Record<ListedState, number>;
-  isPaused: boolean;
-  limits: QueueLimits;
-  /** Milliseconds since the job next in line was enqueued; `null` when none waits. */
-  oldestWaitingMs: number | null;
-  /** Jobs a minute over the last five whole minutes, as far as BullMQ's workers count them; 0 when none does. */
-  rates: { completedPerMinute: number; failedPerMinute: number };
+/** A job fits when each text that is given is found in it; letters are compared as they are written, in JSON too. */
+export interface SearchOptions extends PageOptions {
+  /** Part of the id. */
+  id?: string | undefined;
+  /** The whole name. */
+  name?: string | undefined;
+  /** Part of the data as JSON text. */
+  text?: string | undefined;
 }
 
-export interface QueueLimits {
-  /** Jobs at work at the same time on all workers together; `null`: no bound. */
-  concurrency: number | null;
-  /** At most `max` jobs begun in each `durationMs`; `null`: no bound. */
-  rate: { max: number; durationMs: number } | null;
+export interface SearchPage extends JobPage {
+  /** Jobs looked at for this page. A page may be empty and not the last: go on with `next`. */
+  examined: number;
 }
+
+export interface Filter {
+  /** Of BullMQ's hash, or the id. */
+  field: 'id' | 'name' | 'data' | 'failedReason';
+  how: 'is' | 'has' | 'begins';
+  text: string;
+}
+
+export interface FoundPage {
+  found: FoundJob[];
+  examined: number;
+  next: Cursor | undefined;
+}
+
+const DEFAULT_PAGE = 20;
+/** Of one page; data may be a megabyte a job. */
+const MAX_PAGE_BYTES = 4 * 1_048_576;
+/** In one script call: about 5 ms of small jobs. */
+const LOOK_AT = 1_000;
+/** Of a search; what it has not seen by then is left to the next page. */
+const SEARCH_BUDGET_MS = 1_000;
+
+const ORDER: Readonly<Record<ListedState, 'list' | 'up' | 'down'>> = {
+  waiting: 'list',
+  active: 'list',
+  prioritized: 'up',
+  delayed: 'up',
+  'waiting-children': 'up',
+  completed: 'down',
+  failed: 'down',
+};
 
 export interface ReaderOptions {
   client: RedisClient;
-  keys: Keyspace;
   queues: Queues;
   clock: Clock;
 }
@@ -65,13 +86,24 @@ export class Reader {
     this.#options = options;
   }
 
+  async get(queue: string, id: string): Promise<JobView> {
+    const job = await this.find(queue, id);
+    if (!job) throw new DomainError<JobsErrorCode>('job_not_found', `queue ${queue} has no job of this id`);
+    return job;
+  }
+
   /** `undefined` when there is no such job. */
-  async find(queueName: string, id: string): Promise<JobView | undefined> {
-    const { client, clock, queues } = this.#options;
-    const queue = queues.open(queueName);
+  async find(queue: string, id: string): Promise<JobView | undefined> {
+    const found = await this.lookUp(queue, id);
+    return found && viewJob(found, this.#options.clock.now());
+  }
+
+  /** The same as BullMQ stores it. */
+  async lookUp(queue: string, id: string): Promise<FoundJob | undefined> {
+    const { client, queues } = this.#options;
+    const { keys } = queues.open(queue);
     // An id that is no id would name one of BullMQ's own keys.
     if (!isJobId(id)) return undefined;
-    const { keys } = queue;
     const reply = (await readJob.run(client, {
       keys: {
         job: keys.base + id,
@@ -87,176 +119,97 @@ export class Reader {
     })) as [ListedState, string, ...(string | null)[]] | null;
     if (reply === null) return undefined;
     const [place, score, ...values] = reply;
-    return viewJob({ queue: queueName, id, place, score, fields: jobFields(values) }, clock.now());
+    return { queue, id, place, score, fields: jobFields(values) };
   }
 
-  async get(queue: string, id: string): Promise<JobView> {
-    const job = await this.find(queue, id);
-    if (!job) throw new DomainError<JobsErrorCode>('job_not_found', `queue ${queue} has no job of this id`);
-    return job;
-  }
-
-  async list(queueName: string, { state, limit = DEFAULT_PAGE, cursor }: PageOptions): Promise<JobPage> {
-    const queue = this.#options.queues.open(queueName);
-    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
-      throw new DomainError<JobsErrorCode>(
-        'job_invalid',
-        `limit ${limit} is not a whole number from 1 to ${MAX_PAGE}`,
-      );
-    }
+  async list(queue: string, { state, limit = DEFAULT_PAGE, cursor }: PageOptions): Promise<JobPage> {
+    checkPage(state, limit);
     const from = cursor === undefined ? undefined : readCursor(cursor, state);
-    const { rows, next } = await this.#readPage(queue, state, limit, from);
-    const now = this.#options.clock.now();
-    const jobs = rows
-      .filter(({ fields }) => fields.timestamp !== null)
-      .map(({ id, score, fields }) => viewJob({ queue: queueName, id, place: state, score, fields }, now));
-    return { jobs, next: next === undefined ? null : writeCursor(state, next) };
+    const { found, next } = await this.page(queue, { state, limit, lookAt: limit, filters: [], from });
+    return { jobs: this.#views(found), next: next ? writeCursor(state, next) : null };
   }
 
-  async queue(queueName: string): Promise<QueueView> {
-    const view = await this.#summarize(this.#options.queues.open(queueName));
-    if (!view) throw new DomainError<JobsErrorCode>('queue_not_found', `there is no queue ${queueName}`);
-    return view;
+  async search(queue: string, options: SearchOptions): Promise<SearchPage> {
+    const { state, limit = DEFAULT_PAGE, cursor } = options;
+    const { clock } = this.#options;
+    checkPage(state, limit);
+    const filters = searchFilters(options);
+    const until = clock.monotonicMs() + SEARCH_BUDGET_MS;
+    const found: FoundJob[] = [];
+    let examined = 0;
+    let next = cursor === undefined ? undefined : readCursor(cursor, state);
+    do {
+      const page = await this.page(queue, {
+        state,
+        limit: limit - found.length,
+        lookAt: LOOK_AT,
+        filters,
+        from: next,
+      });
+      found.push(...page.found);
+      examined += page.examined;
+      next = page.next;
+    } while (next && found.length < limit && clock.monotonicMs() < until);
+    return { jobs: this.#views(found), examined, next: next ? writeCursor(state, next) : null };
   }
 
-  /** Every known queue, by name. */
-  async queues(): Promise<QueueView[]> {
-    const { client, keys, queues } = this.#options;
-    const names = await knownQueues(client, keys);
-    const views = await Promise.all(names.map((name) => this.#summarize(queues.open(name))));
-    return views.map((view, index) => view ?? emptyQueue(names[index] as string));
-  }
-
-  async #readPage(
-    { keys }: OpenQueue,
-    state: ListedState,
-    limit: number,
-    from: Cursor | undefined,
-  ): Promise<{ rows: { id: string; score: string; fields: JobFields }[]; next: Cursor | undefined }> {
-    const [first, hasMore, page] = (await listJobs.run(this.#options.client, {
+  /** One script call. `order` is the state's own unless given. */
+  async page(
+    queue: string,
+    options: {
+      state: ListedState;
+      limit: number;
+      lookAt: number;
+      filters: readonly Filter[];
+      from: Cursor | undefined;
+      order?: 'up';
+    },
+  ): Promise<FoundPage> {
+    const { client, queues } = this.#options;
+    const { state, limit, lookAt, filters, from } = options;
+    const { keys } = queues.open(queue);
+    const [page, examined, hasMore, score, anchors] = (await listJobs.run(client, {
       keys: { base: keys.base, place: placeOf(keys, state) },
       args: {
-        order: ORDER[state],
+        order: options.order ?? ORDER[state],
         limit,
+        look_at: lookAt,
         max_bytes: MAX_PAGE_BYTES,
+        filters: JSON.stringify(filters.map(({ field, how, text }) => [field, how, text])),
         score: from?.score ?? '',
         anchors: JSON.stringify(from?.anchors ?? []),
       },
       moreArgs: JOB_FIELDS,
-    })) as [number, number, [string, string, ...(string | null)[]][]];
-    const rows = page.map(([id, score, ...values]) => ({ id, score, fields: jobFields(values) }));
-    const last = rows.at(-1);
-    if (!last || hasMore === 0) return { rows, next: undefined };
-    const score = ORDER[state] === 'list' ? String(first + rows.length - 1) : last.score;
-    return {
-      rows,
-      next: {
-        score,
-        anchors: rows
-          .slice(-4)
-          .map(({ id }) => id)
-          .reverse(),
-      },
-    };
+    })) as [[string, string, ...(string | null)[]][], number, number, string, string[]];
+    const found = page
+      .map(([id, jobScore, ...values]) => ({
+        queue,
+        id,
+        place: state,
+        score: jobScore,
+        fields: jobFields(values),
+      }))
+      // A hash that is gone, or was never a job's, leaves an id behind.
+      .filter(({ fields }) => fields.timestamp !== null);
+    return { found, examined, next: hasMore === 1 ? { score, anchors } : undefined };
   }
 
-  async #summarize({ name, keys }: OpenQueue): Promise<QueueView | undefined> {
-    const done = metricsKeys(keys, 'completed');
-    const failed = metricsKeys(keys, 'failed');
-    const reply = (await queueSummary.run(this.#options.client, {
-      keys: {
-        ...keys,
-        waiting_children: keys['waiting-children'],
-        done_totals: done.totals,
-        done_minutes: done.perMinute,
-        failed_totals: failed.totals,
-        failed_minutes: failed.perMinute,
-      },
-      args: { minutes: RATE_MINUTES },
-    })) as Summary;
-    const [exists, waiting, active, prioritized, delayed, children, completedCount, failedCount] = reply;
-    if (exists === 0) return undefined;
-    const [paused, concurrency, max, duration, nextAt, nextPrioritizedAt, doneMetrics, failedMetrics] =
-      reply.slice(8) as Settings;
+  #views(found: readonly FoundJob[]): JobView[] {
     const now = this.#options.clock.now();
-    const waitingSince = [nextAt, nextPrioritizedAt].filter((at) => at !== null).map(Number);
-    return {
-      name,
-      counts: {
-        waiting,
-        prioritized,
-        delayed,
-        active,
-        'waiting-children': children,
-        completed: completedCount,
-        failed: failedCount,
-      },
-      isPaused: paused !== null,
-      limits: {
-        concurrency: concurrency === null ? null : Number(concurrency),
-        rate: max === null || duration === null ? null : { max: Number(max), durationMs: Number(duration) },
-      },
-      oldestWaitingMs: waitingSince.length === 0 ? null : Math.max(0, now - Math.min(...waitingSince)),
-      rates: {
-        completedPerMinute: ratePerMinute(doneMetrics, now),
-        failedPerMinute: ratePerMinute(failedMetrics, now),
-      },
-    };
+    return found.map((job) => viewJob(job, now));
   }
 }
 
-type Metrics = [
-  [count: string | null, previousAt: string | null, previousCount: string | null],
-  minutes: string[],
-];
-type Settings = [
-  paused: string | null,
-  concurrency: string | null,
-  max: string | null,
-  duration: string | null,
-  nextAt: string | null,
-  nextPrioritizedAt: string | null,
-  done: Metrics,
-  failed: Metrics,
-];
-type Summary = [number, number, number, number, number, number, number, number, ...Settings];
-
-const ORDER: Readonly<Record<ListedState, 'list' | 'up' | 'down'>> = {
-  waiting: 'list',
-  active: 'list',
-  prioritized: 'up',
-  delayed: 'up',
-  'waiting-children': 'up',
-  completed: 'down',
-  failed: 'down',
-};
-
-export function placeOf(keys: QueueKeys, state: ListedState): string {
-  return keys[state === 'waiting' ? 'wait' : state];
+function searchFilters({ id, name, text }: SearchOptions): Filter[] {
+  const filters: Filter[] = [];
+  if (id !== undefined) filters.push({ field: 'id', how: 'has', text: id });
+  if (name !== undefined) filters.push({ field: 'name', how: 'is', text: name });
+  if (text !== undefined) filters.push({ field: 'data', how: 'has', text });
+  return filters;
 }
 
-function emptyQueue(name: string): QueueView {
-  const counts = Object.fromEntries(LISTED_STATES.map((state) => [state, 0])) as QueueView['counts'];
-  return {
-    name,
-    counts,
-    isPaused: false,
-    limits: { concurrency: null, rate: null },
-    oldestWaitingMs: null,
-    rates: { completedPerMinute: 0, failedPerMinute: 0 },
-  };
-}
-
-/**
- * BullMQ writes a minute's count when the first job of a later minute finishes, so what happened since is in no list yet:
- * it all happened in the minute of `previousAt`, unless that is the current one.
- */
-function ratePerMinute([[count, previousAt, previousCount], minutes]: Metrics, now: number): number {
-  if (previousAt === null) return 0;
-  const minutesAgo = Math.floor(now / 60_000) - Math.floor(Number(previousAt) / 60_000);
-  const perMinute = minutes.map(Number);
-  const sinceThen = Math.max(0, Number(count ?? 0) - Number(previousCount ?? 0));
-  const known =
-    minutesAgo > 0 ? [...Array<number>(minutesAgo - 1).fill(0), sinceThen, ...perMinute] : perMinute;
-  return known.slice(0, RATE_MINUTES).reduce((sum, each) => sum + each, 0) / RATE_MINUTES;
+function checkPage(state: unknown, limit: number): void {
+  check(listedStateSchema, state, ['state']);
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE)
+    throw invalid(`limit ${limit} is not a whole number from 1 to ${MAX_PAGE}`);
 }

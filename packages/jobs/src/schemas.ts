@@ -103,6 +103,9 @@ const optionFields = {
   retain: retainSchema.optional(),
 };
 
+/** What of a job that has not been started may be changed, beside its data. */
+export const jobPatchSchema = z.strictObject({ delay: optionFields.delay, priority: optionFields.priority });
+
 interface OptionRelations {
   delay?: number | undefined;
   run_at?: string | undefined;
@@ -157,6 +160,21 @@ export const LISTED_STATES = [
   'failed',
 ] as const;
 export type ListedState = (typeof LISTED_STATES)[number];
+export const listedStateSchema = z.enum(LISTED_STATES);
+export const CLEANED_STATES = ['waiting', 'prioritized', 'delayed', 'completed', 'failed'] as const;
+export type CleanedState = (typeof CLEANED_STATES)[number];
+export const cleanedStateSchema = z.enum(CLEANED_STATES);
+
+/** A queue's own bounds; `null` takes one away, what is absent stays. */
+export const queueLimitsSchema = z.strictObject({
+  /** Jobs at work at the same time on all workers together. */
+  concurrency: z.int().min(1).max(100_000).nullish(),
+  /** At most `max` jobs begun in each `duration` milliseconds. */
+  rate: z
+    .strictObject({ max: z.int().min(1).max(1_000_000), duration: z.int().min(1).max(86_400_000) })
+    .nullish(),
+});
+export type QueueLimitsPatch = z.infer<typeof queueLimitsSchema>;
 
 /**
  * Why a job ended without a result.
@@ -183,6 +201,7 @@ export const FAILURE_CODES = [
   'error',
 ] as const;
 export type FailureCode = (typeof FAILURE_CODES)[number];
+export const failureCodeSchema = z.enum(FAILURE_CODES);
 
 /**
  * - `job_invalid` name, options, id or cursor cannot be used; `details.issues` says which field and why

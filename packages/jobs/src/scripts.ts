@@ -41,6 +41,39 @@ export const queueSummary = defineScript({
 export const listJobs = defineScript({
   source: at('list-jobs'),
   keys: ['base', 'place'],
-  args: ['order', 'limit', 'max_bytes', 'score', 'anchors'],
+  args: ['order', 'limit', 'look_at', 'max_bytes', 'filters', 'score', 'anchors'],
+  moreArgs: true,
+});
+
+export const cancelJob = defineScript({
+  source: at('cancel-job'),
+  keys: ['job', 'active'],
+  args: ['id', 'reason'],
+});
+
+export const updateData = defineScript({
+  source: at('update-data'),
+  keys: ['job'],
+  args: ['data'],
+});
+
+export const resetJobs = defineScript({
+  source: at('reset-jobs'),
+  keys: ['place'],
+  args: [],
+  moreKeys: true,
+  moreArgs: true,
+});
+
+export const sweepJobs = defineScript({
+  source: at('sweep-jobs'),
+  keys: ['base', 'place', 'repeat', 'events'],
+  args: ['order', 'limit', 'before_ms', 'skip'],
+});
+
+export const setLimits = defineScript({
+  source: at('set-limits'),
+  keys: ['meta', 'wait', 'prioritized', 'marker'],
+  args: [],
   moreArgs: true,
 });

@@ -114,22 +114,16 @@ export function endOf({ state, result, error }: JobView): JobEnd | undefined {
 
 /** BullMQ's `failed` comes once, after the last attempt. */
 function endOfEvent({ fields }: StreamEvent): JobEnd | undefined {
-  switch (fields.event) {
-    case 'completed':
-      return { kind: 'completed', result: new JsonText(fields.returnvalue ?? 'null') };
-    case 'failed': {
-      const error = readFailure(fields.failedReason ?? '');
-      return {
-        kind: 'failed',
-        error,
-        state: error.code === 'expired' || error.code === 'cancelled' ? error.code : 'failed',
-      };
-    }
-    case 'removed':
-      return { kind: 'gone' };
-    default:
-      return undefined;
-  }
+  if (fields.event === 'completed')
+    return { kind: 'completed', result: new JsonText(fields.returnvalue ?? 'null') };
+  if (fields.event === 'removed') return { kind: 'gone' };
+  if (fields.event !== 'failed') return undefined;
+  const error = readFailure(fields.failedReason ?? '');
+  return {
+    kind: 'failed',
+    error,
+    state: error.code === 'expired' || error.code === 'cancelled' ? error.code : 'failed',
+  };
 }
 
 interface Deferred<T> {

@@ -102,7 +102,7 @@ describe('waitForResult', () => {
     const { id } = await jobs.enqueue('q', { name: 'n' });
 
     const waiting = jobs.waitForResult('q', id, { timeoutMs: 10_000 });
-    setImmediate(() => jobs.close());
+    setImmediate(() => void jobs.close());
 
     await expect(waiting).rejects.toThrow('Connection is closed');
   });

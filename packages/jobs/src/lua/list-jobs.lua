@@ -1,20 +1,23 @@
--- Reads a page of the jobs of one state, from where another page ended. A job that stays in its state is told once on
--- the way from the first page to the last, however many before it come and go; its cost does not depend on how deep the
--- page lies.
--- KEYS[1] base     stands before a job id
--- KEYS[2] place    the state's list or zset
--- ARGV[1] order    'list': tail first, 'up' or 'down' by score and id
--- ARGV[2] limit    jobs, at most 100
--- ARGV[3] max_bytes of the page; one job is told whatever its size
--- ARGV[4] score    of the last job told before (zsets), its distance from the tail (list), or '' for the first page
--- ARGV[5] anchors  JSON array: ids of the last jobs told before, the last one first
--- ARGV[...] fields of the hashes to read
--- Replies {distance of the first job from the tail (list) or 0, 1 when more follow else 0, {{id, score, value per field}, ...}}.
+-- Reads a page of the jobs of one state that fit some filters, from where another page ended. A job that stays in its
+-- state is looked at once on the way from the first page to the last, however many before it come and go; the cost of a
+-- page does not depend on how deep it lies.
+-- KEYS[1] base      stands before a job id
+-- KEYS[2] place     the state's list or zset
+-- ARGV[1] order     'list': tail first, 'up' or 'down' by score and id
+-- ARGV[2] limit     jobs told
+-- ARGV[3] look_at   jobs looked at, at least limit
+-- ARGV[4] max_bytes looked at and told; one job is, whatever its size
+-- ARGV[5] filters   JSON array of {field or 'id', 'is' | 'has' | 'begins', text}; a job fits when all fit
+-- ARGV[6] score     of the last job looked at before (zsets), its distance from the tail (list), or '' for the first page
+-- ARGV[7] anchors   JSON array: ids of the last jobs looked at before, the last one first
+-- ARGV[...] fields  of the hashes to read
+-- Replies {{id, score, value per field}, ...} of the jobs that fit, how many were looked at, 1 when more follow else 0,
+-- and score and anchors for the next page.
 local base, place = KEYS[1], KEYS[2]
-local order, limit, max_bytes, last = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local anchors = cjson.decode(ARGV[5])
+local order, limit, look_at, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local filters, last, anchors = cjson.decode(ARGV[5]), ARGV[6], cjson.decode(ARGV[7])
 local fields = {}
-for i = 6, #ARGV do fields[#fields + 1] = ARGV[i] end
+for i = 8, #ARGV do fields[#fields + 1] = ARGV[i] end
 local call = redis.call
 
 -- Jobs near the place where the last page ended; most pages find their anchor here.
@@ -70,26 +73,49 @@ local function distance_after(told)
   return told <= FAR and 0 or told + 1
 end
 
-local first, ids = 0, {}
+local first, rows = 0, {}
 if order == 'list' then
   if last ~= '' then first = distance_after(tonumber(last)) end
-  local range = call('LRANGE', place, -(first + limit + 1), -(first + 1))
-  if first >= call('LLEN', place) then range = {} end
-  for i = #range, 1, -1 do ids[#ids + 1] = { range[i], '' } end
+  local range = first < call('LLEN', place) and call('LRANGE', place, -(first + look_at + 1), -(first + 1)) or {}
+  for i = #range, 1, -1 do rows[#rows + 1] = { range[i], '' } end
 else
   if last ~= '' then first = rank_after(tonumber(last), anchors[1]) end
-  local range = call(order == 'up' and 'ZRANGE' or 'ZREVRANGE', place, first, first + limit, 'WITHSCORES')
-  for i = 1, #range, 2 do ids[#ids + 1] = { range[i], range[i + 1] } end
+  local range = call(order == 'up' and 'ZRANGE' or 'ZREVRANGE', place, first, first + look_at, 'WITHSCORES')
+  for i = 1, #range, 2 do rows[#rows + 1] = { range[i], range[i + 1] } end
 end
 
-local page, bytes = {}, 0
-for i = 1, math.min(#ids, limit) do
-  local row = ids[i]
-  for j, value in ipairs(call('HMGET', base .. row[1], unpack(fields))) do
-    row[j + 2] = value
-    if value then bytes = bytes + #value end
+local bytes = 0
+
+local function fits(id)
+  for _, filter in ipairs(filters) do
+    local field, how, text = filter[1], filter[2], filter[3]
+    local value = field == 'id' and id or call('HGET', base .. id, field)
+    if not value then return false end
+    bytes = bytes + #value
+    local at = how == 'is' and value == text or how ~= 'is' and string.find(value, text, 1, true)
+    if not at or (how == 'begins' and at ~= 1) then return false end
   end
-  if i > 1 and bytes > max_bytes then break end
-  page[i] = row
+  return true
 end
-return { first, #ids > #page and 1 or 0, page }
+
+local page, looked_at = {}, 0
+for i = 1, math.min(#rows, look_at) do
+  if #page == limit or (i > 1 and bytes > max_bytes) then break end
+  local row = rows[i]
+  if fits(row[1]) then
+    local values = call('HMGET', base .. row[1], unpack(fields))
+    for j = 1, #fields do
+      row[j + 2] = values[j]
+      if values[j] then bytes = bytes + #values[j] end
+    end
+    page[#page + 1] = row
+  end
+  looked_at = i
+end
+
+local next_score, next_anchors = '', {}
+if looked_at > 0 then
+  next_score = order == 'list' and tostring(first + looked_at - 1) or rows[looked_at][2]
+  for i = looked_at, math.max(looked_at - 3, 1), -1 do next_anchors[#next_anchors + 1] = rows[i][1] end
+end
+return { page, looked_at, #rows > looked_at and 1 or 0, next_score, next_anchors }

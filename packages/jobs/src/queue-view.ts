@@ -1,0 +1,146 @@
+/** This file owns the view of a queue: how many jobs are where, its settings, how fast it goes. */
+import type { Keyspace } from '@sluice/config';
+import type { RedisClient } from '@sluice/redis';
+import { type Clock, DomainError } from '@sluice/runtime';
+import { metricsKeys, queueRegistry } from './keys.ts';
+import { knownQueues, type OpenQueue, type Queues } from './queues.ts';
+import { type JobsErrorCode, LISTED_STATES, type ListedState } from './schemas.ts';
+import { queueSummary } from './scripts.ts';
+
+/** BullMQ counts finished jobs by the minute. */
+const RATE_MINUTES = 5;
+
+export interface QueueView {
+  name: string;
+  counts: Record<ListedState, number>;
+  isPaused: boolean;
+  limits: QueueLimits;
+  /** Milliseconds since the job next in line was enqueued; `null` when none waits. */
+  oldestWaitingMs: number | null;
+  /** Jobs a minute over the last five whole minutes, as far as BullMQ's workers count them; 0 when none does. */
+  rates: { completedPerMinute: number; failedPerMinute: number };
+}
+
+export interface QueueLimits {
+  /** Jobs at work at the same time on all workers together; `null`: no bound. */
+  concurrency: number | null;
+  /** At most `max` jobs begun in each `durationMs`; `null`: no bound. */
+  rate: { max: number; durationMs: number } | null;
+}
+
+export interface QueueReaderOptions {
+  client: RedisClient;
+  keys: Keyspace;
+  queues: Queues;
+  clock: Clock;
+}
+
+export class QueueReader {
+  readonly #options: QueueReaderOptions;
+
+  constructor(options: QueueReaderOptions) {
+    this.#options = options;
+  }
+
+  async queue(name: string): Promise<QueueView> {
+    const { client, keys, queues } = this.#options;
+    const view = await this.#summarize(queues.open(name));
+    if (view) return view;
+    if (await client.sismember(queueRegistry(keys), name)) return emptyQueue(name);
+    throw new DomainError<JobsErrorCode>('queue_not_found', `there is no queue ${name}`);
+  }
+
+  /** Every known queue, by name. */
+  async queues(): Promise<QueueView[]> {
+    const { client, keys, queues } = this.#options;
+    const names = await knownQueues(client, keys);
+    const views = await Promise.all(names.map((name) => this.#summarize(queues.open(name))));
+    return views.map((view, index) => view ?? emptyQueue(names[index] as string));
+  }
+
+  async #summarize({ name, keys }: OpenQueue): Promise<QueueView | undefined> {
+    const done = metricsKeys(keys, 'completed');
+    const failed = metricsKeys(keys, 'failed');
+    const reply = (await queueSummary.run(this.#options.client, {
+      keys: {
+        ...keys,
+        waiting_children: keys['waiting-children'],
+        done_totals: done.totals,
+        done_minutes: done.perMinute,
+        failed_totals: failed.totals,
+        failed_minutes: failed.perMinute,
+      },
+      args: { minutes: RATE_MINUTES },
+    })) as Summary;
+    const [exists, waiting, active, prioritized, delayed, children, completedCount, failedCount] = reply;
+    if (exists === 0) return undefined;
+    const [paused, concurrency, max, duration, nextAt, nextPrioritizedAt, doneMetrics, failedMetrics] =
+      reply.slice(8) as Settings;
+    const now = this.#options.clock.now();
+    const waitingSince = [nextAt, nextPrioritizedAt].filter((at) => at !== null).map(Number);
+    return {
+      name,
+      counts: {
+        waiting,
+        prioritized,
+        delayed,
+        active,
+        'waiting-children': children,
+        completed: completedCount,
+        failed: failedCount,
+      },
+      isPaused: paused !== null,
+      limits: {
+        concurrency: concurrency === null ? null : Number(concurrency),
+        rate: max === null || duration === null ? null : { max: Number(max), durationMs: Number(duration) },
+      },
+      oldestWaitingMs: waitingSince.length === 0 ? null : Math.max(0, now - Math.min(...waitingSince)),
+      rates: {
+        completedPerMinute: ratePerMinute(doneMetrics, now),
+        failedPerMinute: ratePerMinute(failedMetrics, now),
+      },
+    };
+  }
+}
+
+type Metrics = [
+  [count: string | null, previousAt: string | null, previousCount: string | null],
+  minutes: string[],
+];
+type Settings = [
+  paused: string | null,
+  concurrency: string | null,
+  max: string | null,
+  duration: string | null,
+  nextAt: string | null,
+  nextPrioritizedAt: string | null,
+  done: Metrics,
+  failed: Metrics,
+];
+type Summary = [number, number, number, number, number, number, number, number, ...Settings];
+
+function emptyQueue(name: string): QueueView {
+  const counts = Object.fromEntries(LISTED_STATES.map((state) => [state, 0])) as QueueView['counts'];
+  return {
+    name,
+    counts,
+    isPaused: false,
+    limits: { concurrency: null, rate: null },
+    oldestWaitingMs: null,
+    rates: { completedPerMinute: 0, failedPerMinute: 0 },
+  };
+}
+
+/**
+ * BullMQ writes a minute's count when the first job of a later minute finishes, so what happened since is in no list yet:
+ * it all happened in the minute of `previousAt`, unless that is the current one.
+ */
+function ratePerMinute([[count, previousAt, previousCount], minutes]: Metrics, now: number): number {
+  if (previousAt === null) return 0;
+  const minutesAgo = Math.floor(now / 60_000) - Math.floor(Number(previousAt) / 60_000);
+  const perMinute = minutes.map(Number);
+  const sinceThen = Math.max(0, Number(count ?? 0) - Number(previousCount ?? 0));
+  const known =
+    minutesAgo > 0 ? [...Array<number>(minutesAgo - 1).fill(0), sinceThen, ...perMinute] : perMinute;
+  return known.slice(0, RATE_MINUTES).reduce((sum, each) => sum + each, 0) / RATE_MINUTES;
+}
