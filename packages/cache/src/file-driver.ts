@@ -2,17 +2,30 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '@sluice/runtime';
-import type { CacheDriver, ListPage, RemoveOutcome, Timed, Write, WriteOutcome } from './driver.ts';
+import type {
+  CacheDriver,
+  Incremented,
+  IncrementInput,
+  ListPage,
+  RemoveOutcome,
+  Timed,
+  Write,
+  WriteOutcome,
+} from './driver.ts';
 import { etagOf } from './entry.ts';
 import { eachBounded } from './file-each.ts';
+import { FileLeases } from './file-leases.ts';
 import { FileLock } from './file-lock.ts';
 import { FileSweep } from './file-sweep.ts';
 import { type FileRecord, FileTable, nameOf, SHELVES, shelfOf } from './file-table.ts';
+import { FileTags } from './file-tags.ts';
 import { refuse } from './rules.ts';
 
 /** Folders of one service: `{folder}/{service}/entries`, `/leases`, `/tags`, `/locks`. */
 export class FileDriver implements CacheDriver {
   readonly kind = 'file';
+  readonly leases: FileLeases;
+  readonly tags: FileTags;
   readonly #clock: Clock;
   readonly #entries: FileTable;
   readonly #leases: FileTable;
@@ -31,6 +44,8 @@ export class FileDriver implements CacheDriver {
     this.#leases = new FileTable(join(home, 'leases'), clock);
     this.#tags = new FileTable(join(home, 'tags'), clock);
     this.#lock = new FileLock(join(home, 'locks'));
+    this.leases = new FileLeases({ entries: this.#entries, leases: this.#leases, lock: this.#lock, clock });
+    this.tags = new FileTags({ tags: this.#tags, lock: this.#lock, clock });
     this.#sweep = new FileSweep({ tables: [this.#entries, this.#leases, this.#tags], lock: this.#lock });
   }
 
@@ -120,6 +135,21 @@ export class FileDriver implements CacheDriver {
       const present = await this.#entries.read(key);
       if (present) await this.#entries.write(key, present.bytes, this.#expiresAt(ttlMs));
       return present?.bytes ?? null;
+    });
+  }
+
+  increment(key: string, { by, min, max, ttlMs }: IncrementInput): Promise<Incremented | undefined> {
+    return this.#lock.hold(shelfOf(key), async () => {
+      const present = await this.#entries.read(key);
+      const text = present?.bytes.toString() ?? '0';
+      // 16 digits hold every number that JavaScript counts exactly.
+      if (!/^-?\d{1,16}$/.test(text)) return undefined;
+      const value = Number(text) + 0;
+      const leftMs = present ? this.#ttlMs(present) : ttlMs;
+      if (value + by < min || value + by > max) return { value, applied: 0, ttlMs: leftMs };
+      const expiresAt = present ? present.expiresAt : this.#expiresAt(ttlMs);
+      await this.#entries.write(key, String(value + by), expiresAt);
+      return { value: value + by, applied: by, ttlMs: leftMs };
     });
   }
 

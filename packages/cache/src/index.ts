@@ -1,15 +1,16 @@
-export {
-  Cache,
-  type CacheOptions,
-  keyNotFound,
-  type SetItem,
-  type SetOptions,
-  type SetResult,
-  type TimedEntry,
-} from './cache.ts';
-export type { CacheDriver, ListPage } from './driver.ts';
-export { CacheEntry } from './entry.ts';
+export { InvalidationBus } from './bus.ts';
+export { Cache } from './cache.ts';
+export type { CacheDriver, Incremented, ListPage } from './driver.ts';
+export { CacheEntry, type TimedEntry } from './entry.ts';
 export { FileDriver } from './file-driver.ts';
+export { cacheKeys } from './keys.ts';
+export type { FillOptions, Lending, LendOptions } from './lending.ts';
+export type { Admission, Load, LoadOptions } from './loading.ts';
+export type { NearOptions } from './near.ts';
 export { openCache, type Premises } from './open.ts';
+export type { CacheOptions, IncrementOptions } from './options.ts';
+export type { Changes } from './patching.ts';
 export { RedisDriver } from './redis-driver.ts';
 export { checkKey, readTtl, type Ttl } from './rules.ts';
+export type { CacheStats } from './stats.ts';
+export { keyNotFound, type SetItem, type SetOptions, type SetResult } from './writing.ts';

@@ -1,11 +1,22 @@
 /** This file owns a cache service's entries in Redis: one string a key, every decision one command or one script. */
 import type { Keyspace } from '@sluice/config';
 import { Cluster, type RedisClient, scanKeys, unlinkByPrefix } from '@sluice/redis';
-import type { CacheDriver, ListPage, RemoveOutcome, Timed, Write, WriteOutcome } from './driver.ts';
+import type {
+  CacheDriver,
+  Incremented,
+  IncrementInput,
+  ListPage,
+  RemoveOutcome,
+  Timed,
+  Write,
+  WriteOutcome,
+} from './driver.ts';
 import { type CacheKeys, cacheKeys } from './keys.ts';
+import { RedisLeases } from './redis-leases.ts';
 import { listPage } from './redis-list.ts';
+import { RedisTags } from './redis-tags.ts';
 import { positionsBySlot, type RedisCommand, RedisTurn } from './redis-turn.ts';
-import { removeMatching, writeAllAbsent, writeMatching } from './scripts.ts';
+import { increment, removeMatching, writeAllAbsent, writeMatching } from './scripts.ts';
 
 /** PTTL's answers for a key that is gone and for one without end. */
 const GONE = -2;
@@ -13,6 +24,8 @@ const ENDLESS = -1;
 
 export class RedisDriver implements CacheDriver {
   readonly kind = 'redis';
+  readonly leases: RedisLeases;
+  readonly tags: RedisTags;
   readonly #client: RedisClient;
   readonly #keys: CacheKeys;
   readonly #root: string;
@@ -33,6 +46,8 @@ export class RedisDriver implements CacheDriver {
     });
     this.#root = this.#keys.entryPrefix;
     this.#turn = new RedisTurn(client);
+    this.leases = new RedisLeases({ client, keys: this.#keys });
+    this.tags = new RedisTags({ client, turn: this.#turn, root: this.#keys.tagPrefix });
   }
 
   read(key: string): Promise<Buffer | null> {
@@ -138,6 +153,14 @@ export class RedisDriver implements CacheDriver {
     const entry = this.#root + key;
     if (ttlMs === null) return await this.#client.getexBuffer(entry, 'PERSIST');
     return await this.#client.getexBuffer(entry, 'PX', ttlMs);
+  }
+
+  async increment(key: string, { by, min, max, ttlMs }: IncrementInput): Promise<Incremented | undefined> {
+    const input = { keys: { entry: this.#root + key }, args: { by, min, max, ttl: ttlMs ?? 0 } };
+    const reply = await increment.run(this.#client, input);
+    if (!Array.isArray(reply)) return undefined;
+    const [value, applied, leftMs] = reply as [string, string, number];
+    return { value: Number(value), applied: Number(applied), ttlMs: leftMs < 0 ? null : leftMs };
   }
 
   list(options: { prefix: string; limit: number; cursor: string | undefined }): Promise<ListPage> {

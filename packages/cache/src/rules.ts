@@ -71,6 +71,17 @@ export function readTtl(raw: unknown): Ttl | undefined {
   );
 }
 
+/** Throws `ttl_invalid` unless `graceSeconds` is a whole number from 0 to ten years. */
+export function checkGrace(graceSeconds: number): void {
+  if (Number.isInteger(graceSeconds) && graceSeconds >= 0 && graceSeconds <= MAX_TTL_SECONDS) return;
+  throw refuse('ttl_invalid', `A grace is a whole number of seconds from 0 to ${MAX_TTL_SECONDS}.`);
+}
+
+/** `null` for no end. */
+export function milliseconds(ttl: Ttl): number | null {
+  return ttl === 'forever' ? null : ttl * 1_000;
+}
+
 /** The JSON text to store: a `JsonText` as it is, anything else by `JSON.stringify`. Throws `value_invalid` or `value_too_large`. */
 export function valueText(value: unknown, maxBytes: number): string {
   const text = value instanceof JsonText ? value.text : JSON.stringify(value);

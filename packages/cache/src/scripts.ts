@@ -22,3 +22,25 @@ export const writeAllAbsent = defineScript({
   moreKeys: true,
   moreArgs: true,
 });
+export const openTag = defineScript({ source: lua('open_tag'), keys: ['tag'], args: ['candidate', 'ttl'] });
+export const increment = defineScript({
+  source: lua('increment'),
+  keys: ['entry'],
+  args: ['by', 'min', 'max', 'ttl'],
+});
+export const lease = defineScript({
+  source: lua('lease'),
+  keys: ['entry', 'lease'],
+  args: ['token', 'ttl', 'note'],
+});
+export const renew = defineScript({ source: lua('renew'), keys: ['lease'], args: ['token', 'ttl'] });
+export const fill = defineScript({
+  source: lua('fill'),
+  keys: ['entry', 'lease'],
+  args: ['token', 'value', 'ttl'],
+});
+export const release = defineScript({
+  source: lua('release'),
+  keys: ['entry', 'lease'],
+  args: ['token', 'word', 'ttl'],
+});

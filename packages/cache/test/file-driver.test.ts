@@ -5,8 +5,10 @@ import { Cache, FileDriver } from '@sluice/cache';
 import { describe, expect, it } from 'vitest';
 import { cacheSuite } from './cache-suite.ts';
 import { fileRig } from './setup.ts';
+import { sharingSuite } from './sharing-suite.ts';
 
 cacheSuite('files', fileRig);
+sharingSuite('files', fileRig);
 
 describe('a cache on files', () => {
   it('answers after a restart what it answered before, with the TTL it had', async (t) => {

@@ -1,8 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
 import { cacheSuite } from './cache-suite.ts';
 import { redisRig } from './setup.ts';
+import { sharingSuite } from './sharing-suite.ts';
 
 cacheSuite('Redis', redisRig);
+sharingSuite('Redis', redisRig);
 
 describe('a cache on Redis', () => {
   it('keeps a plain value as its JSON text under the documented key', async (t) => {

@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import { Cache, cacheKeys, RedisDriver } from '@sluice/cache';
+import { keyspace } from '@sluice/config';
+import { type Cluster, close, connect, type RedisClient, unlinkByPrefix } from '@sluice/redis';
+import { type TestContext, testCluster } from '@sluice/redis/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cacheSuite } from './cache-suite.ts';
+import type { CacheSettings, Rig } from './setup.ts';
+import { sharingSuite } from './sharing-suite.ts';
+
+let client: RedisClient;
+const cleanUps: (() => Promise<void> | void)[] = [];
+
+beforeAll(async () => {
+  const { config } = await testCluster({ onTestFinished: (cleanUp) => cleanUps.push(cleanUp) });
+  client = connect({ config, profile: 'request', name: 'cluster-test' });
+  cleanUps.push(() => close(client));
+  await expect.poll(() => client.set('ready', 1).catch(() => 'not yet'), { timeout: 10_000 }).toBe('OK');
+});
+
+afterAll(async () => {
+  for (const cleanUp of cleanUps.reverse()) await cleanUp();
+});
+
+async function clusterRig(t: TestContext, settings: CacheSettings = {}): Promise<Rig> {
+  const prefix = `t${randomBytes(6).toString('hex')}`;
+  const keys = keyspace(prefix, { isCluster: true });
+  const open = (service: string, more: CacheSettings = settings) =>
+    new Cache({ name: service, driver: new RedisDriver({ client, keyspace: keys, service }), ...more });
+  t.onTestFinished(async () => void (await unlinkByPrefix(client, prefix)));
+  return {
+    cache: open('books'),
+    open,
+    async age(key, seconds) {
+      const entry = `${prefix}:cache:books:${key}`;
+      const leftMs = await client.pttl(entry);
+      if (leftMs > 0) await client.pexpire(entry, leftMs - seconds * 1_000);
+    },
+  };
+}
+
+cacheSuite('a Redis Cluster', clusterRig);
+sharingSuite('a Redis Cluster', clusterRig);
+
+describe('keys in a Redis Cluster', () => {
+  it.each(['k', 'a}b', '{}', '{x}', '{', 'x{y}z{w}', '}{', 'ключ{1}'])(
+    'have lease and entry of %j in one slot',
+    async (key) => {
+      const keys = cacheKeys(keyspace('p', { isCluster: true }), 'books', {
+        isCluster: true,
+        entryPrefix: undefined,
+      });
+      const entry = keys.entryPrefix + key;
+
+      const slots = await Promise.all(
+        [entry, keys.lease(entry)].map((each) => (client as Cluster).cluster('KEYSLOT', each)),
+      );
+
+      expect(slots[0]).toBe(slots[1]);
+    },
+  );
+});

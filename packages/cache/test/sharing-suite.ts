@@ -1,0 +1,458 @@
+/** This file owns what every driver must do for caches that several callers share: loads, leases, graces, tags, counters. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { JsonText } from '@sluice/runtime';
+import { describe, expect, it, vi } from 'vitest';
+import type { Setup } from './setup.ts';
+
+export function sharingSuite(driver: string, setup: Setup): void {
+  describe(`a shared cache on ${driver}`, () => {
+    it('loads once for all who ask at the same time, here and in another process', async (t) => {
+      const { open } = await setup(t);
+      const caches = [open('books'), open('books')];
+      const load = vi.fn(async () => {
+        await delay(50);
+        return { at: 1 };
+      });
+
+      const entries = await Promise.all(
+        Array.from({ length: 100 }, (_, at) => caches[at % 2]?.getOrLoad('k', load)),
+      );
+
+      expect(entries.map((entry) => entry?.value)).toEqual(entries.map(() => ({ at: 1 })));
+      expect(load).toHaveBeenCalledTimes(1);
+    });
+
+    it('does not load what is there', async (t) => {
+      const { cache } = await setup(t);
+      await cache.set('k', null);
+      const load = vi.fn();
+
+      expect((await cache.getOrLoad('k', load))?.text).toBe('null');
+      expect(load).not.toHaveBeenCalled();
+    });
+
+    it('keeps a loaded text byte for byte with its TTL', async (t) => {
+      const { cache } = await setup(t);
+
+      await cache.getOrLoad('k', () => new JsonText('{ "n" : 1.0 }'), { ttl: 60 });
+
+      expect(await cache.getTimed('k')).toMatchObject({ ttlSeconds: 60, entry: { text: '{ "n" : 1.0 }' } });
+    });
+
+    it('throws what the load threw to all who waited for it, and loads again for the next', async (t) => {
+      const { cache } = await setup(t);
+      const failing = async () => {
+        await delay(10);
+        throw new Error('upstream down');
+      };
+
+      const outcomes = await Promise.allSettled([
+        cache.getOrLoad('k', failing),
+        cache.getOrLoad('k', failing),
+      ]);
+
+      expect(outcomes).toMatchObject([
+        { status: 'rejected', reason: { message: 'upstream down' } },
+        { status: 'rejected', reason: { message: 'upstream down' } },
+      ]);
+      expect((await cache.getOrLoad('k', () => 'up'))?.value).toBe('up');
+    });
+
+    it('remembers that there is nothing for as long as it was told', async (t) => {
+      const { cache } = await setup(t);
+      const load = vi.fn(() => undefined);
+
+      expect(await cache.getOrLoad('k', load, { missingSeconds: 30 })).toBeUndefined();
+      expect(await cache.getOrLoad('k', load, { missingSeconds: 30 })).toBeUndefined();
+      expect(load).toHaveBeenCalledTimes(1);
+      expect(await cache.has('k')).toBe(false);
+      expect((await cache.list()).keys).toEqual([]);
+
+      await cache.set('k', 'now there');
+      expect((await cache.getOrLoad('k', load))?.value).toBe('now there');
+      await cache.delete('k');
+      await cache.getOrLoad('k', load);
+      expect(load).toHaveBeenCalledTimes(2);
+    });
+
+    it('answers the stale value within its grace while one caller loads behind', async (t) => {
+      const { cache, age } = await setup(t);
+      await cache.set('k', 'old', { ttl: 10, graceSeconds: 100 });
+      await age('k', 11);
+      const load = vi.fn(() => 'new');
+
+      const stale = await Promise.all([cache.getOrLoad('k', load), cache.getOrLoad('k', load)]);
+
+      expect(stale).toMatchObject([
+        { text: '"old"', isStale: true },
+        { text: '"old"', isStale: true },
+      ]);
+      await expect.poll(() => cache.get('k')).toMatchObject({ text: '"new"', isStale: false });
+      expect(load).toHaveBeenCalledTimes(1);
+    });
+
+    it('tells of a graced entry the seconds until it is stale, and is gone after its grace', async (t) => {
+      const { cache, age } = await setup(t);
+      await cache.set('k', 1, { ttl: 10, graceSeconds: 5 });
+
+      expect(await cache.getTimed('k')).toMatchObject({ ttlSeconds: 10, entry: { isStale: false } });
+      await age('k', 12);
+      expect(await cache.getTimed('k')).toMatchObject({ ttlSeconds: 0, entry: { isStale: true } });
+      expect((await cache.getMany(['k']))[0]?.isStale).toBe(true);
+      await age('k', 4);
+      expect(await cache.get('k')).toBeUndefined();
+    });
+
+    it('does not load again at once after a failure while a stale value serves', async (t) => {
+      const { open, age } = await setup(t);
+      const failures: unknown[] = [];
+      const cache = open('books', {
+        onRefreshFailure: (error, key) => failures.push([(error as Error).message, key]),
+      });
+      await cache.set('k', 'old', { ttl: 10, graceSeconds: 100 });
+      await age('k', 11);
+      const load = vi.fn(() => {
+        throw new Error('upstream down');
+      });
+
+      await cache.getOrLoad('k', load, { coolingMs: 60_000 });
+      await expect.poll(() => failures).toEqual([['upstream down', 'k']]);
+      for (let call = 0; call < 5; call += 1) {
+        expect((await cache.getOrLoad('k', load, { coolingMs: 60_000 }))?.isStale).toBe(true);
+      }
+
+      await expect.poll(() => cache.stats.waits).toBeGreaterThanOrEqual(0);
+      expect(load).toHaveBeenCalledTimes(1);
+    });
+
+    it('asks admission before each load and lets callers wait for it', async (t) => {
+      const { cache } = await setup(t);
+      const answers = [
+        { isAllowed: false, retryAfterMs: 20 },
+        { isAllowed: false, retryAfterMs: 20 },
+        { isAllowed: true },
+      ] as const;
+      const admit = vi.fn(
+        () => answers[Math.min(admit.mock.calls.length, 3) - 1] ?? { isAllowed: true as const },
+      );
+      const load = vi.fn(() => 'in');
+
+      const entries = await Promise.all([
+        cache.getOrLoad('k', load, { admit }),
+        cache.getOrLoad('k', load, { admit }),
+      ]);
+
+      expect(entries.map((entry) => entry?.value)).toEqual(['in', 'in']);
+      expect(admit).toHaveBeenCalledTimes(3);
+      expect(load).toHaveBeenCalledTimes(1);
+    });
+
+    it('gives up waiting for another caller after the time it was given', async (t) => {
+      const { cache } = await setup(t);
+      await cache.leases.lend('k', { leaseMs: 60_000 });
+
+      await expect(cache.getOrLoad('k', () => 1, { waitMs: 60 })).rejects.toMatchObject({
+        code: 'load_timeout',
+      });
+    });
+
+    it('aborts a load that takes too long and frees the lease', async (t) => {
+      const { cache } = await setup(t);
+      let isAborted = false;
+      const endless = ({ signal }: { signal: AbortSignal }) =>
+        new Promise(() => signal.addEventListener('abort', () => (isAborted = true)));
+
+      await expect(cache.getOrLoad('k', endless, { loadTimeoutMs: 30 })).rejects.toMatchObject({
+        code: 'load_timeout',
+      });
+
+      expect(isAborted).toBe(true);
+      expect((await cache.getOrLoad('k', () => 2, { waitMs: 0 }))?.value).toBe(2);
+    });
+
+    it('lets a value written during a load stand, and stores nothing after a delete', async (t) => {
+      const { cache } = await setup(t);
+
+      const overtaken = await cache.getOrLoad('a', async () => {
+        await cache.set('a', 'newer');
+        return 'older';
+      });
+      await cache.getOrLoad('b', async () => {
+        await cache.delete('b');
+        return 'read before the delete';
+      });
+      await cache.getOrLoad('c', async () => {
+        await cache.flush();
+        return 'read before the flush';
+      });
+
+      expect(overtaken?.value).toBe('newer');
+      expect((await cache.getMany(['b', 'c'])).map((entry) => entry?.value)).toEqual([undefined, undefined]);
+    });
+
+    it('lends to one caller, takes its fill only, and from no one after that', async (t) => {
+      const { cache } = await setup(t);
+
+      const first = await cache.leases.lend('k', { leaseMs: 60_000 });
+      const second = await cache.leases.lend('k', { leaseMs: 60_000 });
+      if (first.state !== 'granted') throw new Error(`the first caller got ${first.state}`);
+
+      expect(second).toMatchObject({ state: 'held', entry: undefined });
+      await expect(cache.leases.fill('k', 'forged', 1)).rejects.toMatchObject({ code: 'cache_lease_lost' });
+      await cache.leases.fill('k', first.token, 'filled', { ttl: 60 });
+      await expect(cache.leases.fill('k', first.token, 'again')).rejects.toMatchObject({
+        code: 'cache_lease_lost',
+      });
+      expect(await cache.leases.lend('k', { leaseMs: 60_000 })).toMatchObject({
+        state: 'hit',
+        entry: { text: '"filled"' },
+      });
+      expect(await cache.getTimed('k')).toMatchObject({ ttlSeconds: 60 });
+    });
+
+    it('waits for the fill of another, as long as it was told', async (t) => {
+      const { cache } = await setup(t);
+      const first = await cache.leases.lend('k', { leaseMs: 60_000 });
+      if (first.state !== 'granted') throw new Error(`the first caller got ${first.state}`);
+
+      const waiting = cache.leases.lend('k', { leaseMs: 60_000, waitMs: 5_000 });
+      const impatient = await cache.leases.lend('k', { leaseMs: 60_000, waitMs: 60 });
+      await cache.leases.fill('k', first.token, 'there');
+
+      expect(impatient.state).toBe('held');
+      expect(await waiting).toMatchObject({ state: 'hit', entry: { text: '"there"' } });
+    });
+
+    it('renews, gives back, and remembers what the holder found', async (t) => {
+      const { cache } = await setup(t);
+      const lend = async (key: string) => {
+        const lending = await cache.leases.lend(key, { leaseMs: 60_000 });
+        return lending.state === 'granted' ? lending.token : lending.state;
+      };
+
+      const token = await lend('k');
+      await cache.leases.renew('k', token, 60_000);
+      await cache.leases.giveBack('k', token);
+      await expect(cache.leases.renew('k', token, 1)).rejects.toMatchObject({ code: 'cache_lease_lost' });
+      const again = await lend('k');
+      await cache.leases.giveBack('k', again, { word: 'cooling', forMs: 60_000 });
+      expect(await lend('k')).toBe('cooling');
+
+      const missing = await lend('m');
+      await cache.leases.giveBack('m', missing, { word: 'missing', forMs: 60_000 });
+      expect(await lend('m')).toBe('missing');
+    });
+
+    it('voids every entry of a purged tag, and only those', async (t) => {
+      const { cache } = await setup(t);
+      await cache.setMany([
+        { key: 'a', value: 1, tags: ['user:1', 'list'], ttl: 60 },
+        { key: 'b', value: 2, tags: ['user:2', 'list'], ttl: 60, graceSeconds: 60 },
+        { key: 'c', value: 3 },
+      ]);
+      expect((await cache.getMany(['a', 'b', 'c'])).map((entry) => entry?.value)).toEqual([1, 2, 3]);
+
+      expect(await cache.purgeTags(['user:1'])).toBe(1);
+      expect((await cache.getMany(['a', 'b', 'c'])).map((entry) => entry?.value)).toEqual([undefined, 2, 3]);
+      expect([await cache.has('a'), await cache.has('b')]).toEqual([false, true]);
+      expect(await cache.purgeTags(['list', 'unknown'])).toBe(1);
+      expect(await cache.get('b')).toBeUndefined();
+      expect(await cache.take('b')).toBeUndefined();
+
+      await cache.set('a', 4, { tags: ['user:1'], ttl: 60 });
+      expect((await cache.get('a'))?.value).toBe(4);
+    });
+
+    it('stores over an entry whose tag was purged as over nothing', async (t) => {
+      const { cache } = await setup(t);
+      await cache.set('k', 1, { tags: ['t'], ttl: 60 });
+      await cache.purgeTags(['t']);
+
+      await cache.set('k', 2, { when: 'absent', tags: ['t'], ttl: 60 });
+      await cache.purgeTags(['t']);
+      await cache.addAll([{ key: 'k', value: 3, tags: ['t'], ttl: 60 }]);
+      const values = [(await cache.get('k'))?.value];
+      await cache.purgeTags(['t']);
+      await cache.setMany([
+        { key: 'k', value: 4, when: 'absent' },
+        { key: 'l', value: 5 },
+      ]);
+      values.push((await cache.get('k'))?.value);
+
+      expect(values).toEqual([3, 4]);
+      await expect(cache.set('k', 6, { when: 'absent' })).rejects.toMatchObject({ code: 'key_exists' });
+    });
+
+    it('voids what was loaded before a purge and stored after it', async (t) => {
+      const { cache } = await setup(t);
+
+      const loaded = await cache.getOrLoad(
+        'k',
+        async () => {
+          await cache.purgeTags(['t']);
+          return 'read before the purge';
+        },
+        { tags: ['t'], ttl: 60 },
+      );
+      const lending = await cache.leases.lend('l', { leaseMs: 60_000, tags: ['t'] });
+      await cache.purgeTags(['t']);
+      const token = lending.state === 'granted' ? lending.token : '';
+
+      expect(loaded?.value).toBe('read before the purge');
+      expect(await cache.get('k')).toBeUndefined();
+      await expect(cache.leases.fill('l', token, 1, { tags: ['t'], ttl: 60 })).rejects.toMatchObject({
+        code: 'cache_lease_lost',
+      });
+    });
+
+    it.for([
+      [['x'.repeat(257)], 'tag_invalid'],
+      [[''], 'tag_invalid'],
+      [Array.from({ length: 33 }, (_, at) => `t${at}`), 'tag_invalid'],
+    ] as const)('refuses the tags %j', async ([tags, code], t) => {
+      const { cache } = await setup(t);
+
+      await expect(cache.set('k', 1, { tags, ttl: 60 })).rejects.toMatchObject({ code });
+    });
+
+    it('wants a TTL that ends for an entry with tags', async (t) => {
+      const { cache } = await setup(t);
+
+      await expect(cache.set('k', 1, { tags: ['t'], ttl: 'forever' })).rejects.toMatchObject({
+        code: 'ttl_invalid',
+      });
+      await expect(cache.set('k', 1, { tags: ['t'], ttl: 'keep' })).rejects.toMatchObject({
+        code: 'ttl_invalid',
+      });
+    });
+
+    it('keeps tags and grace through a touch', async (t) => {
+      const { cache, age } = await setup(t);
+      await cache.set('k', 1, { tags: ['t'], ttl: 10, graceSeconds: 20 });
+
+      expect((await cache.touch('k', 100))?.value).toBe(1);
+
+      expect(await cache.getTimed('k')).toMatchObject({ ttlSeconds: 100 });
+      await age('k', 110);
+      expect(await cache.get('k')).toMatchObject({ isStale: true, tags: ['t'] });
+      await cache.purgeTags(['t']);
+      expect(await cache.get('k')).toBeUndefined();
+    });
+
+    it('deflates long texts and answers them as they were', async (t) => {
+      const { cache, open } = await setup(t, { deflateOverBytes: 1_000 });
+      const long = new JsonText(`{ "text" : "${'abc😀'.repeat(1_000)}" }`);
+      await cache.set('long', long);
+      await cache.set('tagged', long, { tags: ['t'], ttl: 60 });
+      await cache.set('short', 'abc');
+
+      const entries = await open('books', {}).getMany(['long', 'tagged', 'short']);
+
+      expect(entries.map((entry) => entry?.text)).toEqual([long.text, long.text, '"abc"']);
+      expect(entries[0]?.sizeBytes).toBeLessThan(long.text.length * 1.1);
+    });
+
+    it('counts by steps within bounds and sets the TTL when it begins', async (t) => {
+      const { cache, age } = await setup(t);
+
+      expect(await cache.increment('n', { ttl: 60 })).toEqual({
+        value: 1,
+        applied: 1,
+        ttlMs: expect.any(Number),
+      });
+      await age('n', 20);
+      expect(await cache.increment('n', { by: 5, max: 6, ttl: 60 })).toMatchObject({ value: 6, applied: 5 });
+      expect(await cache.increment('n', { by: 1, max: 6 })).toMatchObject({ value: 6, applied: 0 });
+      expect(await cache.increment('n', { by: -7, min: 0 })).toMatchObject({ value: 6, applied: 0 });
+      expect(await cache.increment('n', { by: -6 })).toMatchObject({ value: 0, applied: -6 });
+      expect(await cache.getTimed('n')).toMatchObject({ ttlSeconds: 40, entry: { text: '0' } });
+      expect(await cache.increment('forever', { ttl: 'forever' })).toEqual({
+        value: 1,
+        applied: 1,
+        ttlMs: null,
+      });
+    });
+
+    it('counts every step of many callers', async (t) => {
+      const { open } = await setup(t);
+      const caches = [open('books'), open('books')];
+
+      await Promise.all(Array.from({ length: 100 }, (_, at) => caches[at % 2]?.increment('n')));
+
+      expect((await caches[0]?.get('n'))?.value).toBe(100);
+    });
+
+    it.for(['1.5', '"1"', 'null', '[]', '1e3', '99999999999999999', ' 1'])(
+      'does not count on %s',
+      async (text, t) => {
+        const { cache } = await setup(t);
+        await cache.set('n', new JsonText(text));
+
+        await expect(cache.increment('n')).rejects.toMatchObject({ code: 'not_an_integer' });
+        expect((await cache.get('n'))?.text).toBe(text);
+      },
+    );
+
+    it('stops counting where numbers stop being exact', async (t) => {
+      const { cache } = await setup(t);
+      await cache.set('n', Number.MAX_SAFE_INTEGER);
+
+      expect(await cache.increment('n')).toMatchObject({ value: Number.MAX_SAFE_INTEGER, applied: 0 });
+      expect(await cache.increment('n', { by: -1 })).toMatchObject({ value: Number.MAX_SAFE_INTEGER - 1 });
+    });
+
+    it('patches a part and leaves the rest as it was written', async (t) => {
+      const { cache } = await setup(t);
+      await cache.set('k', new JsonText('{"big":12345678901234567890,"gone":1,"deep":{"a":1.0,"b":2}}'), {
+        ttl: 100,
+      });
+
+      await cache.patch('k', { merge: new JsonText('{"gone":null,"deep":{"b":[3]},"new":"x"}') });
+
+      expect(await cache.getTimed('k')).toMatchObject({
+        ttlSeconds: 100,
+        entry: { text: '{"big":12345678901234567890,"deep":{"a":1.0,"b":[3]},"new":"x"}' },
+      });
+      await cache.patch('k', { tags: ['t'], ttl: 50 });
+      expect(await cache.getTimed('k')).toMatchObject({ ttlSeconds: 50, entry: { tags: ['t'] } });
+      await expect(cache.patch('k', { ttl: 5 }, { ifMatch: ['other'] })).rejects.toMatchObject({
+        code: 'etag_mismatch',
+      });
+      await expect(cache.patch('none', { ttl: 5 })).rejects.toMatchObject({ code: 'key_not_found' });
+    });
+
+    it('loses no patch of many callers, or says so', async (t) => {
+      const { open } = await setup(t);
+      const caches = [open('books'), open('books')];
+      await caches[0]?.set('k', {});
+
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 8 }, (_, at) =>
+          caches[at % 2]?.patch('k', { merge: new JsonText(`{"m${at}":1}`) }),
+        ),
+      );
+
+      const done = outcomes.flatMap(({ status }, at) => (status === 'fulfilled' ? [`m${at}`] : []));
+      expect(Object.keys((await caches[0]?.get('k'))?.value as object).sort()).toEqual(done.sort());
+    });
+
+    it('counts what happened', async (t) => {
+      const { cache } = await setup(t);
+
+      await cache.set('a', 1);
+      await cache.get('a');
+      await cache.get('none');
+      await cache.getOrLoad('b', () => 2);
+      await cache.delete('a');
+
+      expect({ ...cache.stats }).toMatchObject({
+        hits: 1,
+        misses: 2,
+        stored: 1,
+        removed: 1,
+        loads: 1,
+        loadFailures: 0,
+      });
+    });
+  });
+}
