@@ -1,10 +1,12 @@
 /** This file owns the wiring of the API, top to bottom: what is made, from what, and in which order it starts and stops. */
 import { KeyRing } from '@sluice/access';
 import { keyspace } from '@sluice/config';
-import { Jobs } from '@sluice/jobs';
+import { isJobId, Jobs, knownQueues } from '@sluice/jobs';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
 import { Sessions } from '@sluice/session';
 import { createApp } from './app.ts';
+import { createBoard } from './board/board.ts';
+import { BullQueues } from './board/bullmq.ts';
 import { CacheServices } from './cache-services.ts';
 import type { ApiConfig } from './config.ts';
 import { Connections } from './connections.ts';
@@ -90,6 +92,17 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     maxBatchBytes: config.maxBatchBytes,
     observe: createObserver({ log, metrics, accessLog: config.accessLog }),
   };
+  const boardQueues = new BullQueues({ client: connections.role('queue'), keys });
+  const board = createBoard({
+    keys: keyRing,
+    queues: {
+      names: () => knownQueues(connections.role('queue'), keys),
+      open: (name) => boardQueues.open(name),
+      isJobId,
+    },
+    secret: deriveSecret(secret, 'board'),
+    log,
+  });
   const fetch = createApp(
     {
       ...healthHandlers({ connections, metrics, stopping: stopping.signal }),
@@ -99,7 +112,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       ...cacheHandlers({ services: cacheServices, maxBatchItems: config.maxBatchItems }),
     },
     door,
-    createDocs({ version: VERSION }),
+    [board, ...createDocs({ version: VERSION })],
   );
   const server = new HttpServer({ fetch, host: config.host, port: config.port, stopping });
   const firstKey = new FirstKey({ keyRing, log, show: (key) => show(`API key: ${key}`) });
