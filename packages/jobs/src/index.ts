@@ -12,6 +12,7 @@ export { provideModules } from './provided-modules.ts';
 export type { QueueLimits, QueueView } from './queue-view.ts';
 export { knownQueues, registerQueue } from './queues.ts';
 export type { JobPage, PageOptions, SearchOptions, SearchPage } from './reads.ts';
+export type { QueueEvent, SubscribeOptions } from './subscription.ts';
 export type { JobView } from './view.ts';
 export type { JobEnd, WaitOptions } from './wait.ts';
 export { JobWorker, type JobWorkerOptions, type WorkerHealth } from './worker.ts';

@@ -27,6 +27,7 @@ import { QueueReader, type QueueView } from './queue-view.ts';
 import { Queues } from './queues.ts';
 import { type JobPage, type PageOptions, Reader, type SearchOptions, type SearchPage } from './reads.ts';
 import type { QueueLimitsPatch } from './schemas.ts';
+import { type QueueEvent, type SubscribeOptions, type SubscriberOptions, subscribe } from './subscription.ts';
 import type { JobView } from './view.ts';
 import { type JobEnd, Waiter, type WaitOptions } from './wait.ts';
 
@@ -54,6 +55,7 @@ export class Jobs {
   readonly #queueReader: QueueReader;
   readonly #events: EventReader;
   readonly #waiter: Waiter;
+  readonly #subscriptions: SubscriberOptions;
   readonly #actions: Actions;
   readonly #massActions: MassActions;
   readonly #settings: QueueSettings;
@@ -71,6 +73,7 @@ export class Jobs {
     this.#queueReader = new QueueReader({ client, keys, queues, clock });
     this.#events = new EventReader({ client, subscriber });
     this.#waiter = new Waiter({ reader, events: this.#events, queues, clock });
+    this.#subscriptions = { client, events: this.#events, reader, queues };
     this.#actions = new Actions({ client, queues, reader, clock, maxDataBytes });
     this.#massActions = new MassActions({ client, keys, queues, reader, clock });
     this.#settings = new QueueSettings({ client, keys, queues });
@@ -110,6 +113,14 @@ export class Jobs {
    */
   waitForResult(queue: string, id: string, options: WaitOptions): Promise<JobEnd> {
     return this.#waiter.wait(queue, id, options);
+  }
+
+  /**
+   * A queue's events, or a job's until its end. Resolves when none can be missed any more; the stream must then be read, or
+   * left with `break`. Codes: `job_not_found`, `waiters_full`.
+   */
+  subscribe(queue: string, options: SubscribeOptions = {}): Promise<AsyncIterableIterator<QueueEvent>> {
+    return subscribe(this.#subscriptions, queue, options);
   }
 
   /** A finished job runs again, its attempts counted from 0. Codes: `job_not_found`, `job_not_in_state`. */
