@@ -1,4 +1,4 @@
-/** This file owns masking in free text: which stretches of a message, a log line or a stack trace are not shown. */
+/** This file owns how a free text is shown: secrets in it masked, unseen characters made visible, its end cut off. */
 
 export const MASK = '[redacted]';
 
@@ -18,6 +18,9 @@ const SHAPES: readonly RegExp[] = [
   /(?<secret>-----BEGIN[^-]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END[^-]{0,40}-----|$))/dg,
 ];
 
+/** Control characters but tab and line breaks, and those that turn the direction of what stands around them. */
+const UNSEEN = /(?![\t\n\r])[\p{Cc}\p{Bidi_Control}]/gu;
+
 /** A value: `Bearer x`, then JSON inside JSON, a JSON string, a quoted string, one word. Not the 12:3 of `auth.js:12:3`. */
 const VALUE = String.raw`(?!\d{1,6}:\d{1,6}\b)(?:(?:bearer|basic)\s{1,4}[^\s"',;]+|\\+"[^"]*"?[^\s,;}\]]*|"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;&"'<>)}\]]+)`;
 
@@ -32,7 +35,7 @@ export class TextMask {
     this.#rules = names === '' ? SHAPES : [assignment, ...SHAPES];
   }
 
-  /** The first `maxCharacters` of `text` with secrets masked; what is left out is counted at the end. */
+  /** The first `maxCharacters` of `text`, with these secrets and those of a known shape masked; the rest is counted at the end. */
   show(text: string, secrets: readonly string[], maxCharacters: number): string {
     // Read beyond the cut, so that a secret which straddles it is still recognised.
     const window = text.slice(0, maxCharacters + LONGEST_KNOWN_SECRET);
@@ -48,6 +51,7 @@ export class TextMask {
       from = stop;
     }
     if (from < end) shown += window.slice(from, end);
+    shown = shown.replace(UNSEEN, escapeCharacter);
     return text.length > end ? `${shown}… [${text.length - end} more characters]` : shown;
   }
 
@@ -71,6 +75,11 @@ export class TextMask {
     }
     return ranges.sort(([a], [b]) => a - b);
   }
+}
+
+/** `\u202e` in place of the character, so that a text cannot pass itself off as another. */
+function escapeCharacter(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 export function escapePattern(text: string): string {

@@ -26,6 +26,8 @@ export interface BoardUnderTest {
   flows(): FlowProducer;
   /** Runs jobs of a queue until the test ends. */
   work(name: string, processor: ConstructorParameters<typeof Worker>[1]): Worker;
+  /** Every key of BullMQ that this test has in Redis, with what it holds. */
+  dump(): Promise<[string, string | undefined][]>;
   /** A request with this key as the password of basic authentication, from a page of the board. */
   fetchAs(key: string, path: string, init?: RequestInit): Promise<Response>;
 }
@@ -90,9 +92,16 @@ export async function boardUnderTest(t: TestContext, settings: Settings = {}): P
       const consumer = new Worker(name, processor, {
         connection: redis.connect('worker'),
         prefix: redis.keys.queuePrefix(name),
+        concurrency: 50,
       });
       opened.push(consumer);
       return consumer;
+    },
+    async dump() {
+      const keys = (await redis.allKeys()).filter((key) => key.includes('-queue:'));
+      return await Promise.all(
+        keys.map(async (key) => [key, (await redis.client.dumpBuffer(key))?.toString('hex')]),
+      );
     },
     fetchAs: (key, path, init = {}) =>
       fetch(origin + BOARD_PATH + path, {
