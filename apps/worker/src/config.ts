@@ -47,6 +47,9 @@ const DEFAULTS = {
   servicesFile: 'sluice.config.json',
   shutdownDeadlineSeconds: 25,
 } as const;
+const HOST_NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/;
+/** A URL's host that ends in a number is an IPv4 address, in one notation or another (WHATWG URL, "ends in a number"). */
+const IS_NUMBER = /(^|\.)(\d+|0x[\da-f]*)$/;
 const MAX_CONCURRENCY = 1_000;
 const MAX_ATTEMPT_TIMEOUT_MS = 7 * 86_400_000;
 
@@ -156,11 +159,7 @@ function readEgress(env: Env): EgressOptions {
     const network = parseNetwork(entry);
     const host = entry.toLowerCase().replace(/\.$/, '');
     if (network) networks.push(network);
-    else if (
-      /^(?!.*\.\d+$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/.test(host) &&
-      !/^\d+$/.test(host)
-    )
-      hosts.push(host);
+    else if (HOST_NAME.test(host) && !IS_NUMBER.test(host)) hosts.push(host);
     else {
       env.fault({
         name: 'EGRESS_ALLOW',

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type CatalogEntry, type JobDefinition, jobFault } from '@sluice/jobs';
+import { type CatalogEntry, type JobDefinition, jobFault, provideModules } from '@sluice/jobs';
 
 /** A folder that cannot be used; `message` says which file, what is wrong, and how to mend it. */
 export class ProcessorsError extends Error {
@@ -23,6 +23,7 @@ const IGNORED = /^[._]|\.(test|spec)\.|\.d\.m?ts$/;
  */
 export async function loadProcessors(folder: string): Promise<CatalogEntry[]> {
   const directory = resolve(folder);
+  provideModules();
   const faults: string[] = [];
   const entries: CatalogEntry[] = [];
   for (const file of await moduleFiles(directory)) {

@@ -5,13 +5,8 @@
 import type { RedisConfig } from '@sluice/config';
 import { close, connect, type RedisClient } from '@sluice/redis';
 import { type Log, within } from '@sluice/runtime';
-import {
-  type BackendFactory,
-  type Job as BullJob,
-  Worker as BullWorker,
-  createRedisBackend,
-  type RedisQueueBackend,
-} from 'bullmq';
+import type { Job as BullJob } from 'bullmq';
+import { ObservedWorker } from './observed-worker.ts';
 
 export interface ConsumerOptions {
   queue: string;
@@ -57,31 +52,24 @@ const LATE_MS = 1_000;
 /** What is left when all outcomes are written: connections to say goodbye on. */
 const CLOSE_MS = 1_000;
 const CONNECTED_MS = 100;
-/** BullMQ's calls that end an attempt. */
-const OUTCOME_WRITES = [
-  'moveToCompleted',
-  'moveToFailed',
-  'moveToDelayed',
-  'retryJob',
-  'moveJobFromActiveToWait',
-] as const;
+/** A request for a job that stays unanswered this long is not waited for; what it takes is handed out again. */
+const FETCH_MS = 1_000;
 
 export class Consumer {
   readonly #client: RedisClient;
-  readonly #worker: BullWorker;
+  readonly #worker: ObservedWorker;
   readonly #options: ConsumerOptions;
   #running = 0;
   #lastFetchAt = performance.now();
   #hasFetched = false;
-  #writing = 0;
-  #onSettled: (() => void) | undefined;
+  #onChange: (() => void) | undefined;
 
   /** Opens two connections and begins to take jobs as soon as Redis answers. */
   constructor(options: ConsumerOptions) {
     const { queue, prefix, redis, concurrency, timing, workerName, log } = options;
     this.#options = options;
     this.#client = connect({ config: redis, profile: 'worker', name: `worker:${queue}`, log });
-    this.#worker = new BullWorker(
+    this.#worker = new ObservedWorker(
       queue,
       // BullMQ makes a signal of its own for functions of three parameters; attempts have theirs.
       (job: BullJob, token?: string) => this.#count(job, token ?? ''),
@@ -97,7 +85,7 @@ export class Consumer {
         runRetryDelay: RUN_RETRY_DELAY_MS,
         metrics: { maxDataPoints: METRICS_MINUTES },
       },
-      this.#observedBackend(),
+      { onFetched: () => this.#fetched(), onChange: () => this.#onChange?.() },
     );
     this.#worker.on('error', (error) => log.warn({ queue, error }, 'worker error'));
     this.#worker.on('stalled', (jobId) =>
@@ -105,6 +93,7 @@ export class Consumer {
     );
     this.#worker.on('lockRenewalFailed', (jobIds) => options.onLocksLost(jobIds));
     this.#worker.on('active', () => this.#fetched());
+    this.#worker.run().catch((error: unknown) => log.error({ queue, error }, 'worker loop ended'));
     this.#worker.on('failed', (job) => {
       if (job?.deferredFailure !== undefined) options.onDeferredFailure(job);
     });
@@ -191,23 +180,7 @@ export class Consumer {
       return await this.#options.run(job, token);
     } finally {
       this.#running -= 1;
-      this.#checkSettled();
     }
-  }
-
-  /** Resolves when no job runs and no outcome is on its way to Redis. */
-  #settled(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onSettled = resolve;
-      this.#checkSettled();
-    });
-  }
-
-  #checkSettled(): void {
-    // Between an attempt's end and the writing of its outcome BullMQ has promises to resolve.
-    setImmediate(() => {
-      if (this.#running === 0 && this.#writing === 0) this.#onSettled?.();
-    });
   }
 
   #fetched(): void {
@@ -215,32 +188,18 @@ export class Consumer {
     this.#hasFetched = true;
   }
 
-  /** BullMQ's own backend; each answered fetch is noted, and each outcome that is being written. */
-  #observedBackend(): BackendFactory<RedisQueueBackend> {
-    return (name, opts, extra) => {
-      const backend = createRedisBackend(name, opts, extra);
-      const moveToActive = backend.moveToActive.bind(backend);
-      backend.moveToActive = async (...args) => {
-        const reply = await moveToActive(...args);
-        this.#fetched();
-        return reply;
+  /** Resolves when everything that was taken is written, and, unless Redis is silent, nothing is on its way to be taken. */
+  #settled(): Promise<void> {
+    const askedAt = performance.now();
+    return new Promise((resolve) => {
+      const check = () => {
+        const isWaitedFor = this.#worker.fetching > 0 && performance.now() - askedAt < FETCH_MS;
+        if (this.#worker.processing === 0 && !isWaitedFor) resolve();
       };
-      for (const write of OUTCOME_WRITES) this.#observeWrite(backend, write);
-      return backend;
-    };
-  }
-
-  #observeWrite(backend: RedisQueueBackend, write: (typeof OUTCOME_WRITES)[number]): void {
-    const original: (...args: never[]) => Promise<unknown> = backend[write].bind(backend);
-    const observed = async (...args: never[]) => {
-      this.#writing += 1;
-      try {
-        return await original(...args);
-      } finally {
-        this.#writing -= 1;
-        this.#checkSettled();
-      }
-    };
-    Object.assign(backend, { [write]: observed });
+      // Between taking a job and working on it BullMQ has promises to resolve.
+      this.#onChange = () => setImmediate(check);
+      this.#onChange();
+      setTimeout(check, FETCH_MS + 1).unref();
+    });
   }
 }

@@ -37,6 +37,7 @@ const STUCK_DRAIN_DELAYS = 3;
 const REBUILDS_BEFORE_UNHEALTHY = 2;
 /** For jobs to go back to the queue once the deadline has passed, beside their grace. */
 const RETURN_MS = 2_500;
+const STOPPING = 'the worker is stopping';
 
 export interface JobWorkerOptions {
   queue: string;
@@ -89,6 +90,7 @@ export class JobWorker {
   #rebuilds = 0;
   #rebuildsInARow = 0;
   #isStopping = false;
+  #isReturning = false;
 
   /** Connects and begins to take jobs as soon as Redis answers. */
   constructor(options: JobWorkerOptions) {
@@ -183,7 +185,8 @@ export class JobWorker {
   }
 
   #returnRunning(): void {
-    for (const attempt of this.#attempts.keys()) attempt.abort('shutdown', 'the worker is stopping');
+    this.#isReturning = true;
+    for (const attempt of this.#attempts.keys()) attempt.abort('shutdown', STOPPING);
   }
 
   #abortLost(jobIds: readonly string[]): void {
@@ -215,6 +218,8 @@ export class JobWorker {
         ),
     });
     this.#attempts.set(attempt, jobKey);
+    // Asked for before the worker was stopped, answered after its deadline.
+    if (this.#isReturning) attempt.abort('shutdown', STOPPING);
     try {
       const startedAt = performance.now();
       const outcome = await this.#heedCancel(jobKey, await attempt.run());

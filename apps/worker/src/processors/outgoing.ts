@@ -26,18 +26,19 @@ export const urlSchema = z.string().min(1).max(MAX_URL_LENGTH);
 export const timeoutSchema = z.int().min(1).max(MAX_TIMEOUT_MS).default(30_000);
 
 export const headersSchema = z
-  .record(
-    z
-      .string()
-      .regex(HEADER_NAME, 'is not a header name')
-      .refine((name) => !RESERVED_HEADERS.test(name), 'is set by the sender and cannot be given'),
-    z.string().regex(HEADER_VALUE, 'holds a character that a header cannot have'),
-  )
-  .refine((headers) => Object.keys(headers).length <= MAX_HEADERS, `more than ${MAX_HEADERS} headers`)
-  .refine(
-    (headers) => Object.entries(headers).flat().join('').length <= MAX_HEADERS_LENGTH,
-    `headers above ${MAX_HEADERS_LENGTH} characters`,
-  )
+  .record(z.string(), z.string())
+  .superRefine((headers, context) => {
+    const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+    const entries = Object.entries(headers);
+    if (entries.length > MAX_HEADERS) refuse([], `more than ${MAX_HEADERS} headers`);
+    if (entries.flat().join('').length > MAX_HEADERS_LENGTH)
+      refuse([], `more than ${MAX_HEADERS_LENGTH} characters of headers`);
+    for (const [name, value] of entries) {
+      if (!HEADER_NAME.test(name)) refuse([name], 'is not a header name');
+      if (RESERVED_HEADERS.test(name)) refuse([name], 'is set by the sender and cannot be given');
+      if (!HEADER_VALUE.test(value)) refuse([name], 'holds a character that a header cannot have');
+    }
+  })
   .default({});
 
 /** The answer, unless another attempt may bring a better one: then it throws what asks for that attempt. */

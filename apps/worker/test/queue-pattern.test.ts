@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { isQueuePattern, matchesQueue } from '../src/queue-pattern.ts';
+
+test.for([
+  ['emails', 'emails', true],
+  ['emails', 'emails2', false],
+  ['*', 'anything', true],
+  ['report-*', 'report-daily', true],
+  ['report-*', 'report-', true],
+  ['report-*', 'report', false],
+  ['*-mail', 'bulk-mail', true],
+  ['*-mail', 'bulk-mails', false],
+  ['a*b*c', 'a-b-c', true],
+  ['a*b*c', 'abc', true],
+  ['a*b*c', 'acb', false],
+  ['ab*bc', 'abc', false],
+  ['*a*a*', 'a', false],
+  ['**', 'x', true],
+  ['a.c', 'abc', false],
+] as const)("'%s' and '%s': %s", ([pattern, queue, matches]) => {
+  expect(matchesQueue(pattern, queue)).toBe(matches);
+});
+
+test('takes no time over a pattern made to take long', () => {
+  const startedAt = performance.now();
+
+  expect(matchesQueue(`${'*a'.repeat(31)}*`, `${'a'.repeat(30)}b`)).toBe(false);
+
+  expect(performance.now() - startedAt).toBeLessThan(50);
+});
+
+test.for(['', 'a b', 'a,b', 'a:b', 'é', 'x'.repeat(65)])("refuses '%s' as a pattern", (text) => {
+  expect(isQueuePattern(text)).toBe(false);
+});
