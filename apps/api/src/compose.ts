@@ -2,6 +2,7 @@
 import { KeyRing } from '@sluice/access';
 import { keyspace } from '@sluice/config';
 import { isJobId, Jobs, knownQueues } from '@sluice/jobs';
+import { clientAddressBy, Limiter } from '@sluice/rate-limit';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
 import { Sessions } from '@sluice/session';
 import { createApp } from './app.ts';
@@ -14,11 +15,14 @@ import { createDocs } from './docs.ts';
 import { FirstKey } from './first-key.ts';
 import { registerGauges } from './gauges.ts';
 import { createAuthentication } from './http/authentication.ts';
+import { createAdmission } from './http/limit.ts';
 import type { Door } from './http/mount.ts';
 import { createObserver } from './http/observation.ts';
+import { registerLimitMetrics } from './limit-metrics.ts';
 import { cacheHandlers } from './routes/cache.ts';
 import { healthHandlers } from './routes/health.ts';
 import { jobHandlers } from './routes/jobs.ts';
+import { limitHandlers } from './routes/limits.ts';
 import { queueHandlers } from './routes/queues.ts';
 import { sessionHandlers } from './routes/sessions.ts';
 import { HttpServer } from './server.ts';
@@ -84,10 +88,20 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     log,
   });
 
+  const limiter = new Limiter({
+    redis: connections.role('limit'),
+    keys,
+    policies: config.limits.policies,
+    instances: config.limits.instances,
+    log,
+  });
+
   registerGauges({ metrics, jobs, connections });
+  registerLimitMetrics({ metrics, limiter });
 
   const door: Door = {
     authenticate: createAuthentication({ keyRing, allowsQueryCredentials: config.allowsQueryCredentials }),
+    admit: createAdmission({ limiter, clientAddress: clientAddressBy(config.limits.trustedProxies) }),
     maxValueBytes: config.maxValueBytes,
     maxBatchBytes: config.maxBatchBytes,
     observe: createObserver({ log, metrics, accessLog: config.accessLog }),
@@ -108,6 +122,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       ...healthHandlers({ connections, metrics, stopping: stopping.signal }),
       ...jobHandlers({ jobs, stopping: stopping.signal }),
       ...queueHandlers({ jobs }),
+      ...limitHandlers({ limiter }),
       ...sessionHandlers({ sessions, allowsQueryCredentials: config.allowsQueryCredentials }),
       ...cacheHandlers({ services: cacheServices, maxBatchItems: config.maxBatchItems }),
     },

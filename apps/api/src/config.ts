@@ -10,6 +10,7 @@ import {
   type ServiceConfig,
 } from '@sluice/config';
 import { LOG_LEVELS, type LogLevel } from '@sluice/runtime';
+import { type LimitConfig, readLimits } from './limit-config.ts';
 
 export interface ApiConfig {
   host: string;
@@ -30,6 +31,7 @@ export interface ApiConfig {
   maxBatchItems: number;
   shutdownDeadlineMs: number;
   sessions: { idleMs: number; absoluteMs: number; maxPerUser: number };
+  limits: LimitConfig;
 }
 
 const MIB = 1_048_576;
@@ -49,6 +51,7 @@ const DEFAULTS = {
 export function readConfig(variables: EnvironmentVariables): ApiConfig {
   const env = new Env(variables);
   const roles = readRoles(env);
+  const file = readServicesText(env);
   const config: ApiConfig = {
     host: env.text('HOST', DEFAULTS.host, {
       pattern: /^[\w.:-]{1,253}$/,
@@ -58,7 +61,7 @@ export function readConfig(variables: EnvironmentVariables): ApiConfig {
     port: env.integer('PORT', DEFAULTS.port, { min: 0, max: 65_535 }),
     roles,
     dataDirectory: env.text('SLUICE_DATA_DIR', DEFAULTS.dataDirectory),
-    cacheServices: readCacheServices(env, roles),
+    cacheServices: parseServices({ ...file, env, roles }),
     masterSecret: env.secret('SLUICE_SECRET', { minLength: 32 }),
     firstKey: env.secret('SLUICE_API_KEY', { minLength: 16 }),
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
@@ -71,6 +74,7 @@ export function readConfig(variables: EnvironmentVariables): ApiConfig {
       env.integer('SHUTDOWN_DEADLINE_SECONDS', DEFAULTS.shutdownDeadlineSeconds, { min: 1, max: 3_600 }) *
       1_000,
     sessions: readSessions(env),
+    limits: readLimits(env, file),
   };
   env.finish();
   return config;
@@ -86,22 +90,21 @@ function readSessions(env: Env): ApiConfig['sessions'] {
   };
 }
 
-/** A file that is missing is a fault only when SLUICE_CONFIG names it. */
-function readCacheServices(env: Env, roles: RolesConfig): ServiceConfig[] {
-  const path = env.text('SLUICE_CONFIG', DEFAULTS.servicesFile);
-  let text: string | undefined;
+/** `sluice.config.json` as it is. A file that is missing is a fault only when SLUICE_CONFIG names it. */
+function readServicesText(env: Env): { text: string | undefined; origin: string } {
+  const origin = env.text('SLUICE_CONFIG', DEFAULTS.servicesFile);
   try {
-    text = readFileSync(path, 'utf8');
+    return { text: readFileSync(origin, 'utf8'), origin };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
     if (env.has('SLUICE_CONFIG') || code !== 'ENOENT') {
       env.fault({
         name: 'SLUICE_CONFIG',
-        got: `${path} (${code})`,
+        got: `${origin} (${code})`,
         wanted: 'a file that can be read',
         example: `SLUICE_CONFIG=${DEFAULTS.servicesFile}`,
       });
     }
+    return { text: undefined, origin };
   }
-  return parseServices({ text, origin: path, env, roles });
 }

@@ -98,8 +98,11 @@ const serviceSchema = z.strictObject({
 export type ServiceText = z.infer<typeof serviceSchema>;
 
 const fileSchema = z.strictObject({
-  services: z.array(serviceSchema, wanted('a list of services')).min(1).max(MAX_SERVICES),
+  services: z.array(serviceSchema, wanted('a list of services')).min(1).max(MAX_SERVICES).optional(),
+  /** Policies; their shape is known to whoever limits. */
+  limits: z.array(z.unknown(), wanted('a list of limit policies')).optional(),
 });
+export type ServicesFile = z.infer<typeof fileSchema>;
 
 const EXAMPLE_FILE =
   '{"services": [{"name": "redis", "type": "cache_redis", "config": {"host": "127.0.0.1"}}]}';
@@ -134,13 +137,21 @@ export function fileFault(env: Env, name: string, got: string, want: string): vo
   env.fault({ name, got, wanted: want, example: EXAMPLES[field] ?? EXAMPLE_FILE });
 }
 
-/** The services as written, with defaults; `undefined` when there are faults, which are told to `env`. */
-export function readServicesFile(source: string, env: Env, origin: string): ServiceText[] | undefined {
+/** The file as written, with defaults; `undefined` when there are faults, which are told to `env`. */
+export function readServicesFile(source: string, env: Env, origin: string): ServicesFile | undefined {
   const file = readJson(source, env, origin);
   if (file === undefined) return undefined;
+  if (isEmpty(file.value)) fileFault(env, `${origin} services`, 'nothing', 'a list of services');
   const parsed = fileSchema.safeParse(file.value);
   if (!parsed.success) for (const issue of parsed.error.issues) reportIssue(env, origin, file.value, issue);
-  return parsed.data?.services;
+  return parsed.data;
+}
+
+/** A file that names neither services nor limits is not one of ours. */
+function isEmpty(file: unknown): boolean {
+  const members =
+    typeof file === 'object' && file !== null && !Array.isArray(file) ? Object.keys(file) : undefined;
+  return members !== undefined && !members.includes('services') && !members.includes('limits');
 }
 
 /** The engine's own message would quote the text around the fault, which may be a password. */

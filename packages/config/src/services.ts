@@ -48,7 +48,8 @@ const DEFAULT_SERVICE_HOST = '127.0.0.1';
 const DEFAULT_FLUSH_POLICY = 'open';
 /**
  * The services that `text` names; faults stay in `env` until `env.finish()`, each with the path of its field behind
- * `origin`, the file's name. Without a text: one service `redis`, of the type that CACHE_DRIVER says.
+ * `origin`, the file's name. Without a text, or without services in it: one service `redis`, of the type that
+ * CACHE_DRIVER says.
  *
  * A service that says nothing of where its Redis is uses the cache role's.
  */
@@ -60,7 +61,9 @@ export function parseServices(options: {
 }): ServiceConfig[] {
   const { env, origin, roles } = options;
   if (options.text === undefined) return [defaultService(roles)];
-  const services = readServicesFile(options.text, env, origin) ?? [];
+  const file = readServicesFile(options.text, env, origin);
+  if (file && !file.services) return [defaultService(roles)];
+  const services = file?.services ?? [];
   const taken = new Set<string>();
   return services.map((service, index) => {
     const where = `${origin} services[${index}]`;

@@ -58,6 +58,12 @@ describe('without a file', () => {
   });
 });
 
+describe('a file of limits alone', () => {
+  test('leaves the one service named redis', () => {
+    expect(parse({ limits: [{ name: 'writes' }] }).map(({ name }) => name)).toEqual(['redis']);
+  });
+});
+
 describe('a service', () => {
   test('of a name and a type has every default', () => {
     expect(parse(one({ name: 'Main' }), { CACHE_HOST: 'cache.internal' })).toEqual([

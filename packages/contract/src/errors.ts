@@ -3,6 +3,7 @@
 import type { AccessErrorCode } from '@sluice/access/schemas';
 import type { CacheErrorCode } from '@sluice/cache/schemas';
 import type { JobsErrorCode } from '@sluice/jobs/schemas';
+import type { LimitErrorCode } from '@sluice/rate-limit/schemas';
 import type { SessionErrorCode } from '@sluice/session/schemas';
 
 /** Codes that the door itself raises, before or around a handler. */
@@ -27,7 +28,13 @@ export const DOOR_ERROR_CODES = [
 
 export type DoorErrorCode = (typeof DOOR_ERROR_CODES)[number];
 
-export type ErrorCode = DoorErrorCode | AccessErrorCode | CacheErrorCode | JobsErrorCode | SessionErrorCode;
+export type ErrorCode =
+  | DoorErrorCode
+  | AccessErrorCode
+  | CacheErrorCode
+  | JobsErrorCode
+  | LimitErrorCode
+  | SessionErrorCode;
 
 export const STATUS = {
   unauthenticated: 401,
@@ -80,6 +87,9 @@ export const STATUS = {
   queue_active: 409,
   flow_spans_slots: 400,
   waiters_full: 503,
+  policy_unknown: 404,
+  rate_limited: 429,
+  limit_unavailable: 503,
   session_token_invalid: 401,
   session_not_found: 404,
   session_conflict: 409,

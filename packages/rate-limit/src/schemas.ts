@@ -52,7 +52,9 @@ export const policyNameSchema = z
     'a policy is named by 1 to 64 of a-z, 0-9, dot, hyphen and underscore',
   );
 
-export const limitKeySchema = z.string().min(1).max(1_024);
+const keyPartSchema = z.string().min(1).max(1_024);
+/** One text, or the parts of a key that is counted by several. */
+export const limitKeySchema = z.union([keyPartSchema, z.array(keyPartSchema).min(1).max(FACTS.length)]);
 export const costSchema = z.int().min(0).max(MAX_COST);
 const limitSchema = z.int().min(0).max(MAX_LIMIT);
 const globSchema = z.string().min(1).max(512);
@@ -120,15 +122,27 @@ export type PolicyInput = z.input<typeof policySchema>;
 /** Read: defaults in place, lengths in milliseconds. */
 export type PolicySettings = z.output<typeof policySchema>;
 
-/** `POST /limits/{policy}/consume`. */
+/** What a service asks over HTTP. */
 export const consumeSchema = z.strictObject({ key: limitKeySchema, cost: costSchema.default(1) });
 
-/** What a policy says of a key, as the API tells it. */
+/** What it gives back: as much as it took, with the time or the lease it was told. */
+export const refundSchema = z.strictObject({
+  key: limitKeySchema,
+  cost: costSchema.default(1),
+  taken_at_ms: z.int().positive().optional(),
+  lease: z
+    .string()
+    .regex(/^[\w-]{16}$/)
+    .optional(),
+});
+
+/** What a policy says of a key. */
 export const quotaSchema = z.object({
-  allowed: z.boolean(),
   policy: policyNameSchema,
-  limit: limitSchema,
-  /** `null`: Redis is away and the policy is open. */
+  allowed: z.boolean(),
+  /** `null`: this key has no limit. */
+  limit: limitSchema.nullable(),
+  /** `null`: no limit, or Redis is away and the policy is open. */
   remaining: z.int().min(0).nullable(),
   /** Milliseconds until this cost fits; 0 when it does, `null` when it never will. */
   retry_after_ms: z.int().min(0).nullable(),
@@ -136,10 +150,11 @@ export const quotaSchema = z.object({
   reset_after_ms: z.int().min(0),
   /** `memory` and `nobody`: Redis is away, and the answer is the policy's `away`. */
   decided_by: z.enum(['redis', 'memory', 'nobody']),
-  /** Present for a concurrency policy that allowed: give it back when the work is done. */
+  /** When it was charged, since the epoch; for a refund. Absent when nothing was charged. */
+  taken_at_ms: z.int().optional(),
+  /** Of a concurrency policy: give it back when the work is done. */
   lease: z.string().optional(),
 });
-export type QuotaReply = z.output<typeof quotaSchema>;
 
 export const LIMIT_ERROR_CODES = ['policy_unknown', 'rate_limited', 'limit_unavailable'] as const;
 export type LimitErrorCode = (typeof LIMIT_ERROR_CODES)[number];

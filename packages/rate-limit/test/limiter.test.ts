@@ -308,6 +308,25 @@ describe('penalize, block and reset', () => {
   });
 
   it.for(['fixed', 'sliding', 'gcra', 'concurrency'] as const)(
+    'begins %s anew for those who come after the reset in its turn',
+    async (algorithm, t) => {
+      const period = algorithm === 'concurrency' ? {} : { period: 'minute' };
+      const { limiter, another } = await setup(t, [{ name: 'p', algorithm, limit: 3, ...period }]);
+      const ask = { policy: 'p', key: 'ada', cost: 2 };
+      await limiter.take(ask);
+
+      const [, , after] = await Promise.all([
+        limiter.take({ ...ask, cost: 1 }),
+        limiter.reset(ask),
+        limiter.take(ask),
+      ]);
+
+      expect(after).toMatchObject({ isAllowed: true, quotas: [{ remaining: 1 }] });
+      expect((await another().peek(ask)).quotas[0]?.remaining).toBe(1);
+    },
+  );
+
+  it.for(['fixed', 'sliding', 'gcra', 'concurrency'] as const)(
     'forgets charges and blocks of %s on reset',
     async (algorithm, t) => {
       const period = algorithm === 'concurrency' ? {} : { period: 'minute' };

@@ -16,6 +16,9 @@ const HEADERS: Partial<Record<ErrorCode, (details: ErrorDetails) => Record<strin
   redis_unavailable: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
   outcome_unknown: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
   overloaded: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
+  limit_unavailable: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
+  rate_limited: ({ retry_after_ms: ms }) =>
+    typeof ms === 'number' ? { 'Retry-After': String(Math.ceil(ms / 1_000)) } : {},
 };
 
 /** One item's failure inside a batch: the envelope's inside. */

@@ -1,6 +1,5 @@
 /**
- * This file owns the way of a request: id, limit by address, key, scope, limit by key, body, validation, handler,
- * answer, access log. It runs as one Hono handler a route: a chain of middleware, or a header set after `next()`,
+ * This file owns the way of a request: id, key, limits, scope, body, validation, handler, answer, access log. It runs as one Hono handler a route: a chain of middleware, or a header set after `next()`,
  * costs more than the whole rest (110 µs a request, house.md).
  */
 import { randomUUID } from 'node:crypto';
@@ -15,15 +14,20 @@ import { failure } from './failure.ts';
 import type { Reply } from './reply.ts';
 import { rawQuery } from './target.ts';
 
-/** What a limit answers: headers for the reply. A refusal is thrown, with its own headers in `details`. */
-export type Admission = Record<string, string> | undefined;
+/** What the limits say of a request. */
+export interface Admission {
+  /** For the reply, whatever it is. */
+  headers: Record<string, string>;
+  refusal: DomainError | undefined;
+  /** Called once when the answer has gone out; `undefined` when nobody needs to know. */
+  leave: (() => void) | undefined;
+}
 
 export interface Door {
   /** Who calls; throws `unauthenticated`. */
   authenticate(header: (name: string) => string | undefined, target: string): Principal;
-  /** Limits; each may answer at once or later. */
-  admitAddress?(call: Arrival): Promise<Admission> | Admission;
-  admitPrincipal?(call: Arrival, principal: Principal): Promise<Admission> | Admission;
+  /** The limits; `principal` is `undefined` when the key was refused. `undefined`: this request is not limited. */
+  admit?(arrival: Arrival, principal: Principal | undefined): Promise<Admission> | undefined;
   maxValueBytes: number;
   maxBatchBytes: number;
   /** Told once for each answer. `error` is what nobody expected, if that was it. */
@@ -56,6 +60,7 @@ export interface Binding {
     headers: Record<string, string | string[] | undefined>;
     socket?: { remoteAddress?: string };
   };
+  outgoing?: { once(event: 'close', listener: () => void): unknown };
 }
 
 export type App = Hono<{ Bindings: Binding }>;
@@ -131,7 +136,7 @@ async function serve(
   const startedAt = performance.now();
   const requestId = requestIdOf(c);
   let principal: Principal | undefined;
-  let admission: Admission;
+  let admission: Admission | undefined;
   let reason: ErrorCode | undefined;
   let unexpected: unknown;
   let reply: Reply;
@@ -142,11 +147,18 @@ async function serve(
       remoteAddress: c.env?.incoming?.socket?.remoteAddress,
       target: c.env?.incoming?.url ?? c.req.url,
     };
-    admission = door.admitAddress && (await door.admitAddress(arrival));
-    principal = identify(declaration, arrival, door, c);
-    if (door.admitPrincipal && principal !== NOBODY) {
-      admission = { ...admission, ...(await door.admitPrincipal(arrival, principal)) };
+    let stranger: unknown;
+    try {
+      principal =
+        declaration.access === 'public' ? NOBODY : door.authenticate(arrival.header, arrival.target);
+    } catch (error) {
+      stranger = error;
     }
+    // One question for all limits. Keys are told from memory, so that asking after it costs nobody a round trip.
+    admission = door.admit && (await door.admit(arrival, principal));
+    if (admission?.refusal) throw admission.refusal;
+    if (principal === undefined) throw stranger;
+    authorise(declaration, principal, c);
     const call = await validated(c, declaration, arrival, principal, requestId, door);
     const work = handler(call);
     if (!(work instanceof Promise)) reply = work;
@@ -157,7 +169,7 @@ async function serve(
     reason = failed.reason;
     if (!failed.isOurs) unexpected = error;
   }
-  if (admission) Object.assign(reply.headers, admission);
+  if (admission) leaveAfter(reply, admission, c);
   door.observe({
     requestId,
     route: declaration.id,
@@ -171,27 +183,28 @@ async function serve(
   return respond(reply, requestId, c.req.method);
 }
 
-function identify(declaration: RouteDeclaration, arrival: Arrival, door: Door, c: HonoContext): Principal {
-  const { access } = declaration;
-  if (access === 'public') return NOBODY;
-  const principal = door.authenticate(arrival.header, arrival.target);
-  if (access === 'key') return principal;
+/** Throws `forbidden` when the key lacks the route's scope. */
+function authorise({ access }: RouteDeclaration, { grants }: Principal, c: HonoContext): void {
+  if (typeof access === 'string') return;
   const resource = access.resource?.map((name) => c.req.param(name) ?? '').join('/');
-  const { grants } = principal;
   const isAllowed =
     resource === undefined
       ? grants.allowsSome(access.area, access.verb)
       : grants.allows(access.area, access.verb, resource);
-  if (!isAllowed) {
-    throw new DomainError<ErrorCode>(
-      'forbidden',
-      `This key lacks the scope ${access.area}:${access.verb}${resource ? ` for '${resource}'` : ''}.`,
-      {
-        details: { scope: `${access.area}:${access.verb}` },
-      },
-    );
-  }
-  return principal;
+  if (isAllowed) return;
+  throw new DomainError<ErrorCode>(
+    'forbidden',
+    `This key lacks the scope ${access.area}:${access.verb}${resource ? ` for '${resource}'` : ''}.`,
+    { details: { scope: `${access.area}:${access.verb}` } },
+  );
+}
+
+/** An answer about a limit tells of that one. A stream has gone out when its connection says so. */
+function leaveAfter(reply: Reply, { headers, leave }: Admission, c: HonoContext): void {
+  if (reply.headers['RateLimit-Policy'] === undefined) Object.assign(reply.headers, headers);
+  if (!leave) return;
+  if (reply.body instanceof ReadableStream && c.env?.outgoing) c.env.outgoing.once('close', leave);
+  else leave();
 }
 
 async function validated(

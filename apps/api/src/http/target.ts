@@ -62,7 +62,8 @@ export function cacheTarget(path: string): { service: string; key: string | unde
   return { service, key: decodeSegment(rest) };
 }
 
-function decodeSegment(text: string): string {
+/** Throws `input_invalid` when it is not percent-encoded UTF-8. */
+export function decodeSegment(text: string): string {
   if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);

@@ -2,7 +2,8 @@
 import { cache } from './cache.ts';
 import { health } from './health.ts';
 import { jobs } from './jobs.ts';
+import { limits } from './limits.ts';
 import { queues } from './queues.ts';
 import { sessions } from './sessions.ts';
 
-export const routes = { ...cache, ...health, ...jobs, ...queues, ...sessions };
+export const routes = { ...cache, ...health, ...jobs, ...limits, ...queues, ...sessions };
