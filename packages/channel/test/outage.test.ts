@@ -1,0 +1,111 @@
+import { keyspace } from '@sluice/config';
+import { close, connect, redisFault, untilReady } from '@sluice/redis';
+import { type TestContext, testCluster, testServer } from '@sluice/redis/testing';
+import { expect, test } from 'vitest';
+import { Channels } from '../src/channels.ts';
+import { json, takeAll, valuesOf } from './setup.ts';
+
+test('every reader ends at once when Redis goes away, and comes back where it was', async (t) => {
+  const { channels, server, clients } = await setup(t, {
+    settings: ['appendonly yes', 'appendfsync always'],
+  });
+  const readers = await Promise.all(
+    [1, 2, 3].map((n) => channels.subscribe({ channel: `c${n}`, owner: 'a' })),
+  );
+  const [first] = readers;
+  await channels.publish('c1', json(1), { count: 10, ms: 60_000 });
+  if (first) await takeAll(first, 1);
+  const waiting = Promise.all(readers.map((reader) => reader.take(30_000)));
+
+  await server.kill();
+  const left = await waiting;
+
+  expect(left).toEqual([[], [], []]);
+  expect(readers.map(({ ending }) => ending)).toEqual([
+    'redis_unavailable',
+    'redis_unavailable',
+    'redis_unavailable',
+  ]);
+  expect(channels.readers).toBe(0);
+  await server.start();
+  await Promise.all(clients.map((client) => untilReady(client, 10_000)));
+  const again = await channels.subscribe({ channel: 'c1', owner: 'a', after: first?.position });
+  await channels.publish('c1', json(2), { count: 10, ms: 60_000 });
+  expect(valuesOf(await takeAll(again, 1))).toEqual([2]);
+});
+
+test('while Redis is away nobody begins to read and nothing is published, and both say so within two seconds', async (t) => {
+  const { channels, server } = await setup(t);
+  await server.kill();
+  const startedAt = performance.now();
+
+  const outcomes = await Promise.allSettled([
+    channels.subscribe({ channel: 'c', owner: 'a' }),
+    channels.subscribe({ channel: 'c', owner: 'a', after: '0' }),
+    channels.publish('c', json(1)),
+  ]);
+
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  for (const outcome of outcomes) {
+    expect(redisFault((outcome as PromiseRejectedResult).reason)?.kind).toBe('unavailable');
+  }
+  expect(channels.readers).toBe(0);
+});
+
+test('a Redis that falls silent ends the readers, too', async (t) => {
+  const { channels, server } = await setup(t, { pingEveryMs: 100 });
+  const reader = await channels.subscribe({ channel: 'c', owner: 'a' });
+  await reader.take(1);
+
+  server.pause();
+  const taken = await reader.take(30_000).catch(() => []);
+  server.resume();
+
+  expect(taken).toEqual([]);
+  expect(reader.ending).toBe('redis_unavailable');
+});
+
+test('channels work on a Cluster, whichever node a message is published through', {
+  timeout: 60_000,
+}, async (t) => {
+  const { config } = await testCluster(t);
+  const [client, subscriber] = [
+    connect({ config, profile: 'request', name: 'test' }),
+    connect({ config, profile: 'subscriber', name: 'test' }),
+  ];
+  t.onTestFinished(async () => {
+    await Promise.all([close(client), close(subscriber)]);
+  });
+  await Promise.all([untilReady(client, 10_000), untilReady(subscriber, 10_000)]);
+  const channels = new Channels({ client, subscriber, keys: keyspace('t', { isCluster: true }) });
+  channels.start();
+  t.onTestFinished(() => channels.stop());
+  const names = Array.from({ length: 12 }, (_, at) => `channel-${at}`);
+  const readers = await Promise.all(names.map((channel) => channels.subscribe({ channel, owner: 'a' })));
+
+  for (const name of names) {
+    await channels.publish(name, json(`${name} passing`));
+    await channels.publish(name, json(`${name} kept`), { count: 10, ms: 60_000 });
+  }
+
+  for (const [at, reader] of readers.entries()) {
+    const got = valuesOf(await takeAll(reader, 2));
+    expect(got.sort()).toEqual([`channel-${at} kept`, `channel-${at} passing`]);
+  }
+});
+
+async function setup(t: TestContext, options: { settings?: string[]; pingEveryMs?: number } = {}) {
+  const server = await testServer(t, options.settings ? { settings: options.settings } : {});
+  const [client, subscriber] = [server.connect('request'), server.connect('subscriber')];
+  await Promise.all([untilReady(client, 5_000), untilReady(subscriber, 5_000)]);
+  const { pingEveryMs } = options;
+  const channels = new Channels({
+    client,
+    subscriber,
+    keys: keyspace('t', { isCluster: false }),
+    ...(pingEveryMs !== undefined && { pingEveryMs }),
+  });
+  channels.start();
+  t.onTestFinished(() => channels.stop());
+  return { channels, server, clients: [client, subscriber] };
+}
