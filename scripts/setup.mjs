@@ -45,7 +45,8 @@ function isInstalled() {
   const installed = readJson(join(ROOT, 'node_modules', '.package-lock.json'));
   if (!lock || !installed) return false;
   return Object.entries(lock.packages).every(([path, wanted]) => {
-    if (path === '' || !path.includes('node_modules/') || wanted.link) return true;
+    if (!path.includes('node_modules/')) return true;
+    if (wanted.link) return existsSync(join(ROOT, path));
     const found = installed.packages[path];
     return found
       ? found.version === wanted.version && found.integrity === wanted.integrity

@@ -1,4 +1,7 @@
 // `npm start`: from a fresh clone to a running Sluice. Arguments go to `sluice up`: npm start -- --port 9000
+//
+// package.json says `exec node …`, so that npm's child is this process and not a shell: a shell would die of the signal
+// that stops us, take npm along, and leave the rest to end alone.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, checkNode, endWith, installPackages, provideRedisServer, ROOT } from './setup.mjs';

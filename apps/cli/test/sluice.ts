@@ -78,9 +78,11 @@ export function launch(
     pid: child.pid as number,
     output: () => output,
     async find(pattern, timeoutMs = LINE_DEADLINE_MS) {
-      await expect
+      const matches = expect
         .poll(() => output, { timeout: timeoutMs, message: `waited for ${pattern}` })
         .toMatch(pattern);
+      // What has ended says no more: fail at once, with what it did say.
+      await Promise.race([matches, result.then(() => expect(output).toMatch(pattern))]);
       const match = pattern.exec(output);
       return match?.[1] ?? match?.[0] ?? '';
     },
