@@ -1,5 +1,5 @@
 /** This file owns the bound on wrong keys: so many from one address in so much time, then nobody from there is let in. */
-import { isIPv6 } from 'node:net';
+import { addressKey } from '@sluice/rate-limit';
 import type { Clock } from '@sluice/runtime';
 
 export const MAX_FAILURES = 10;
@@ -24,25 +24,25 @@ export class FailedAttempts {
   }
 
   /** Milliseconds until this address may try again; 0: it may now. */
-  waitMs(address: string | undefined): number {
+  waitMs(address: string): number {
     const count = this.#count(address);
     return count && count.failures >= MAX_FAILURES ? count.endsAt - this.#clock.monotonicMs() : 0;
   }
 
-  add(address: string | undefined): void {
+  add(address: string): void {
     this.#forgetEnded();
     const known = this.#count(address);
     if (known) {
       known.failures += 1;
       return;
     }
-    const network = networkOf(address);
+    const network = addressKey(address);
     const name = this.#counts.size < MAX_ADDRESSES ? network : OVERFLOW;
     this.#counts.set(name, { failures: 1, endsAt: this.#clock.monotonicMs() + WINDOW_MS });
   }
 
-  #count(address: string | undefined): Count | undefined {
-    const own = this.#counts.get(networkOf(address));
+  #count(address: string): Count | undefined {
+    const own = this.#counts.get(addressKey(address));
     const count = own ?? (this.#counts.size < MAX_ADDRESSES ? undefined : this.#counts.get(OVERFLOW));
     return count && count.endsAt > this.#clock.monotonicMs() ? count : undefined;
   }
@@ -54,18 +54,4 @@ export class FailedAttempts {
       this.#counts.delete(name);
     }
   }
-}
-
-/** Whoever has one IPv6 address has the /64 around it. An IPv4 address within IPv6 (::ffff:1.2.3.4) is that IPv4 address. */
-function networkOf(address: string | undefined): string {
-  if (address === undefined) return 'unknown';
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [head = '', tail] = address.toLowerCase().split('%', 1)[0]?.split('::') ?? [];
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros =
-    tail === undefined ? [] : Array<string>(Math.max(8 - left.length - right.length, 0)).fill('0');
-  return [...left, ...zeros, ...right].slice(0, 4).join(':');
 }

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { KeyPrincipal } from '@sluice/access';
 import type { ErrorCode } from '@sluice/contract';
+import { type ClientAddress, clientAddressBy } from '@sluice/rate-limit';
 import { type Clock, DomainError, type Log, systemClock, within } from '@sluice/runtime';
 import { Hono } from 'hono';
 import { z } from 'zod';
@@ -33,6 +34,8 @@ export interface BoardOptions {
   clock?: Clock;
   /** Default: `DEFAULT_RULES`. */
   redaction?: RedactionRules;
+  /** Whose address a request came from, for the bound on wrong keys. Default: the peer's, which a proxy makes one for all. */
+  clientAddress?: ClientAddress;
   /** Which queues a key sees that may see the board at all. Default: all. */
   sees?: (principal: KeyPrincipal, queue: string) => boolean;
 }
@@ -63,11 +66,12 @@ const BODY = { schema: z.unknown(), isOptional: true };
 
 export function createBoard(options: BoardOptions): Pages {
   const { keys, queues, secret, log, clock = systemClock, sees = () => true } = options;
+  const { clientAddress = clientAddressBy(0) } = options;
   const board = openBullBoard(BOARD_PATH);
   const redaction = new Redaction(options.redaction);
   const directory = new QueueDirectory({ source: queues, redaction, log });
   const sessions = new Sessions({ secret, clock });
-  const gate = new Gate({ keys, sessions, attempts: new FailedAttempts(clock) });
+  const gate = new Gate({ keys, sessions, attempts: new FailedAttempts(clock), clientAddress });
   const app: BoardApp = new Hono();
 
   app.onError((error, c) => failed(c, error, log, BOARD_PATH));

@@ -1,5 +1,6 @@
 /** This file owns who may come in: the key or the session of a request to a principal, and which requests come from the board's own pages. */
 import type { KeyPrincipal } from '@sluice/access';
+import type { ClientAddress } from '@sluice/rate-limit';
 import type { Context } from 'hono';
 import { bearer } from '../http/authentication.ts';
 import type { Binding } from '../http/mount.ts';
@@ -35,11 +36,18 @@ export class Gate {
   readonly #keys: Keys;
   readonly #sessions: Sessions;
   readonly #attempts: FailedAttempts;
+  readonly #clientAddress: ClientAddress;
 
-  constructor(options: { keys: Keys; sessions: Sessions; attempts: FailedAttempts }) {
+  constructor(options: {
+    keys: Keys;
+    sessions: Sessions;
+    attempts: FailedAttempts;
+    clientAddress: ClientAddress;
+  }) {
     this.#keys = options.keys;
     this.#sessions = options.sessions;
     this.#attempts = options.attempts;
+    this.#clientAddress = options.clientAddress;
   }
 
   /** By the key that the request carries; without one, by its session. */
@@ -55,7 +63,7 @@ export class Gate {
 
   /** A key that somebody gives. Wrong ones are counted by address, and too many close the door to right ones as well. */
   tryKey(c: BoardContext, key: string): Entrance {
-    const address = c.env?.incoming?.socket?.remoteAddress;
+    const address = this.addressOf(c);
     const waitMs = this.#attempts.waitMs(address);
     if (waitMs > 0) return { kind: 'too many attempts', waitMs };
     const principal = this.#keys.authenticate(key);
@@ -63,6 +71,11 @@ export class Gate {
     if (!this.#keys.isLoaded) return { kind: 'keys not read' };
     this.#attempts.add(address);
     return { kind: 'wrong key' };
+  }
+
+  addressOf(c: BoardContext): string {
+    const socketAddress = c.env?.incoming?.socket?.remoteAddress;
+    return this.#clientAddress({ socketAddress, forwardedFor: c.req.header('x-forwarded-for') });
   }
 }
 

@@ -53,7 +53,7 @@ export function signInRoutes(app: BoardApp, options: SignInOptions): void {
         return show(c, 503, again('The keys are not read yet, since Redis is not reachable. Try again.'));
       case 'stranger':
       case 'wrong key':
-        log.warn({ address: c.env?.incoming?.socket?.remoteAddress }, 'wrong key at the board');
+        log.warn({ address: gate.addressOf(c) }, 'wrong key at the board');
         return show(c, 401, again('This key is unknown, revoked or expired.'));
     }
   });

@@ -4,7 +4,7 @@ import { FailedAttempts, MAX_ADDRESSES, MAX_FAILURES, WINDOW_MS } from '../../sr
 function setup() {
   const clock = { time: 0, now: () => 0, monotonicMs: () => clock.time };
   const attempts = new FailedAttempts(clock);
-  const fail = (address: string | undefined, times = MAX_FAILURES) => {
+  const fail = (address: string, times = MAX_FAILURES) => {
     for (let count = 0; count < times; count += 1) attempts.add(address);
   };
   return { attempts, clock, fail };
@@ -29,7 +29,7 @@ test.each([
   ['2001:db8:1:2::1', '2001:db8:1:2:ffff:ffff:ffff:ffff'],
   ['2001:db8::1', '2001:DB8:0:0:5::'],
   ['fe80::1%eth0', 'fe80::2%eth0'],
-  [undefined, undefined],
+  ['unknown', 'unknown'],
 ])('counts %s and %s as one', (one, other) => {
   const { attempts, fail } = setup();
 

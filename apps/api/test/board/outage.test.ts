@@ -54,3 +54,22 @@ test('says quickly that Redis is away, and shows the queues again when it is bac
     await expect.poll(async () => (await ask('/api/queues')).status, { timeout: 10_000 }).toBe(200);
   }
 });
+
+test('calls nobody unknown before the keys have been read', async (t) => {
+  const keys = { isLoaded: false, authenticate: () => undefined, principal: () => undefined };
+  const board = await boardUnderTest(t, { keys });
+  const before = await (await boardUnderTest(t)).makeKey(['board']);
+
+  const answers = await Promise.all([
+    board.fetchAs(before, '/api/queues'),
+    board.fetchAs(before, '', { headers: { Accept: 'text/html' } }),
+    fetch(`${board.address}/login`, {
+      method: 'POST',
+      headers: { 'Sec-Fetch-Site': 'same-origin' },
+      body: new URLSearchParams({ key: before }),
+    }),
+  ]);
+
+  expect(answers.map(({ status }) => status)).toEqual([503, 503, 503]);
+  expect(await answers[2]?.text()).toContain('The keys are not read yet');
+});

@@ -48,3 +48,13 @@ test.for([
 
   expect((await board.fetchAs(key, path)).status).toBe(404);
 });
+
+test('has one address, with and without a slash at its end', async (t) => {
+  const board = await boardUnderTest(t);
+  const key = await board.makeKey(['board']);
+
+  const slashed = await board.fetchAs(key, '/');
+
+  expect([slashed.status, slashed.headers.get('location')]).toEqual([308, '/admin/queues']);
+  expect((await board.fetchAs(key, '', { method: 'HEAD' })).status).toBe(200);
+});

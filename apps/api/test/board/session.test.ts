@@ -1,3 +1,4 @@
+import { clientAddressBy } from '@sluice/rate-limit';
 import { expect, type TestContext, test } from 'vitest';
 import { MAX_FAILURES } from '../../src/board/attempts.ts';
 import { SESSION_SECONDS } from '../../src/board/session.ts';
@@ -145,6 +146,17 @@ test('closes to an address that has tried too many keys, by form and by header a
   expect((await fetch(`${board.address}/api/queues`, { headers: basic(key) })).status).toBe(429);
   clock.time += 15 * 60_000;
   expect((await signIn(key)).status).toBe(303);
+});
+
+test('counts wrong keys by the address that a trusted proxy names', async (t) => {
+  const board = await boardUnderTest(t, { clientAddress: clientAddressBy(1) });
+  const ask = async (forwarded: string) => {
+    const headers = { ...basic('wrong-wrong-wrong'), 'X-Forwarded-For': forwarded };
+    return (await fetch(`${board.address}/api/queues`, { headers })).status;
+  };
+  for (let count = 0; count < MAX_FAILURES; count += 1) await ask(`10.0.0.${count}, 192.0.2.1`);
+
+  expect([await ask('192.0.2.1'), await ask('192.0.2.2')]).toEqual([429, 401]);
 });
 
 test('takes a small form alone for a sign-in', async (t) => {

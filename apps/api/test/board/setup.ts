@@ -32,7 +32,8 @@ export interface BoardUnderTest {
   fetchAs(key: string, path: string, init?: RequestInit): Promise<Response>;
 }
 
-interface Settings extends Pick<Partial<BoardOptions>, 'redaction' | 'sees' | 'clock'> {
+interface Settings
+  extends Pick<Partial<BoardOptions>, 'redaction' | 'sees' | 'clock' | 'clientAddress' | 'keys'> {
   /** The board's own connection to Redis; the queues are planted over another. */
   client?: RedisClient;
   clock?: Clock;
