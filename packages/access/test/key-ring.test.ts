@@ -437,7 +437,29 @@ describe('another master secret', () => {
   });
 });
 
+test('a change of one key leaves what is known of the others', async (t) => {
+  const { first } = await setup(t);
+  const { key } = await first.create({ label: 'ci', scopes: ['cache:read:redis/*'] });
+  const before = first.authenticate(key);
+
+  await first.create({ label: 'other', scopes: ['*'] });
+
+  expect(first.authenticate(key)).toBe(before);
+});
+
 describe('the last use', () => {
+  test('of a key that is gone leaves nothing behind', async (t) => {
+    const { first, client, records, allKeys } = await setup(t);
+    const { id, key } = await first.create({ label: 'ci', scopes: ['*'] });
+    first.authenticate(key);
+
+    await client.hdel(records, id);
+    await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS + 200));
+
+    expect(await client.hkeys(records)).toEqual(['@pepper', '@version']);
+    expect(await allKeys()).toEqual([records]);
+  });
+
   test('is remembered to the minute, and troubles no other process', async (t) => {
     const { first, client, records, clock, within2s } = await setup(t);
     const { id, key } = await first.create({ label: 'ci', scopes: ['*'] });

@@ -80,6 +80,17 @@ test('a process that starts before Redis knows that it knows nothing, until Redi
   expect(ring.authenticate(key)).toBeDefined();
 });
 
+test('a process that starts with Redis knows the keys as soon as it is connected', async (t) => {
+  const { ring: open } = await setup(t);
+  const { ring, client } = open();
+  expect(client.status).not.toBe('ready');
+
+  await ring.start();
+
+  // Half of the time between two polls.
+  await expect.poll(() => ring.isLoaded, { timeout: 500, interval: 10 }).toBe(true);
+});
+
 test('a Redis that has lost everything has the given key again within two seconds', async (t) => {
   const { server, ring: open } = await setup(t, {
     settings: ['save ""', 'appendonly no'],

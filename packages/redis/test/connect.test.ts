@@ -51,8 +51,12 @@ describe('whoever has a caller waiting', () => {
     ]);
     await after(20);
     await server.kill();
+    await server.start();
 
     expect(await answers).toEqual([UNKNOWN, [UNKNOWN, UNKNOWN]]);
+    await untilReady(client, 5_000);
+    // Nothing is sent again on behalf of somebody who has been answered.
+    expect(await failure(client.get('key'))).toEqual({ answered: null });
   });
 
   test('waits no longer than its time for a Redis that stays silent', async (t) => {

@@ -108,7 +108,7 @@ describe('elements of a list', () => {
   test('are each as written', () => {
     fc.assert(
       fc.property(fc.array(spelt.value, { maxLength: 20 }), (values) => {
-        expect(jsonElements(`[${values.join(' ,\n')}]`)).toEqual(values);
+        expect(jsonElements(`[${values.join('\n,\t')}\r]`)).toEqual(values);
       }),
       { numRuns: 300 },
     );
