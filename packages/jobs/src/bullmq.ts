@@ -3,9 +3,17 @@
  * handed a backend of ours whose `addJobs` inserts a batch in one script call instead of one call a job.
  */
 import type { RedisClient } from '@sluice/redis';
-import { QueueKeys as BullKeys, RedisConnection, RedisQueueBackend } from 'bullmq';
+import {
+  QueueKeys as BullKeys,
+  getNextMillis,
+  type JobJson,
+  JobScheduler,
+  RedisConnection,
+  RedisQueueBackend,
+} from 'bullmq';
 import { batches, type Insertion, type InsertOutcome, insertBatch } from './insertion.ts';
 import type { QueueKeys } from './keys.ts';
+import type { StoredOptions } from './options.ts';
 import { toInsertion } from './stored-job.ts';
 
 type Entry = Parameters<RedisQueueBackend['addJobs']>[0][number];
@@ -65,6 +73,10 @@ export class BatchingBackend extends RedisQueueBackend {
     );
     this.#client = client;
     this.#keys = { ...keys, base: names.toKey(queue, '') } as QueueKeys;
+  }
+
+  get queueName(): string {
+    return this.name;
   }
 
   override forQueue(queue: string, prefix?: string): BatchingBackend {
@@ -158,6 +170,96 @@ export class BatchingBackend extends RedisQueueBackend {
     }
   }
 }
+
+export interface SchedulerTemplate {
+  name: string;
+  /** JSON text. */
+  data: string;
+  opts: StoredOptions;
+}
+
+type RepeatOptions = Parameters<JobScheduler['upsertJobScheduler']>[1];
+
+/**
+ * Sets a scheduler by BullMQ's own class, which would parse and write the template's data anew: a backend of its own puts
+ * the text in its place. Rejects with a `bullCode` when its next job cannot be made.
+ */
+export async function upsertScheduler(
+  backend: BatchingBackend,
+  id: string,
+  repeat: RepeatOptions,
+  { name, data, opts }: SchedulerTemplate,
+): Promise<void> {
+  const carrier = backend.forQueue(backend.queueName);
+  const addJobScheduler = carrier.addJobScheduler.bind(carrier);
+  carrier.addJobScheduler = (schedulerId, next, _data, ...rest) =>
+    addJobScheduler(schedulerId, next, data, ...rest);
+  const scheduler = new JobScheduler(backend.queueName, { connection: {} }, () => carrier);
+  await scheduler.upsertJobScheduler(id, repeat, name, {}, opts, { override: true });
+}
+
+/** When a schedule's first job would be, or `undefined` when never. Throws what BullMQ's cron parser says of a bad expression. */
+export function firstRun(repeat: RepeatOptions, now: number): number | undefined {
+  const next: unknown = getNextMillis(now, repeat);
+  return typeof next === 'number' ? next : undefined;
+}
+
+export interface FlowEntry {
+  id: string;
+  queue: string;
+  prefix: string;
+  name: string;
+  data: string;
+  opts: StoredOptions;
+  timestamp: number;
+  isParent: boolean;
+  parent: { id: string; queueKey: string } | undefined;
+}
+
+/** Adds a whole tree by BullMQ's own transaction, parents before their children. Throws what it says of the first that it refuses. */
+export async function addFlow(backend: BatchingBackend, entries: readonly FlowEntry[]): Promise<void> {
+  const results = await backend.addFlow(
+    entries.map(({ id, queue, prefix, name, data, opts, timestamp, isParent, parent }) => {
+      const parentKey = parent && `${parent.queueKey}:${parent.id}`;
+      const policy = parent && {
+        ...parent,
+        ...(opts.failParentOnFailure && { fpof: true }),
+        ...(opts.continueParentOnFailure && { cpof: true }),
+        ...(opts.ignoreDependencyOnFailure && { idof: true }),
+        ...(opts.removeDependencyOnFailure && { rdof: true }),
+      };
+      const job: JobJson = {
+        ...UNSTARTED,
+        id,
+        name,
+        data,
+        opts,
+        timestamp,
+        ...(policy && { parent: policy }),
+        ...(parentKey && { parentKey }),
+      };
+      const parentKeyOpts = {
+        ...(parentKey && { parentKey, parentDependenciesKey: `${parentKey}:dependencies` }),
+        ...(isParent && { addToWaitingChildren: true }),
+      };
+      return { jobData: job, jobId: id, parentKeyOpts, prefix, queueName: queue };
+    }),
+  );
+  for (const [error, answer] of results) {
+    if (error) throw error;
+    if (typeof answer === 'number' && answer < 0)
+      throw new Error(`BullMQ refused a job of the flow with code ${answer}`);
+  }
+}
+
+const UNSTARTED = {
+  progress: 0,
+  attemptsMade: 0,
+  attemptsStarted: 0,
+  stalledCounter: 0,
+  failedReason: '',
+  returnvalue: '',
+};
 
 /** What a script of BullMQ's answered instead of doing it: one of its `ErrorCode`. `undefined` for any other error. */
 export function bullCode(error: unknown): number | undefined {

@@ -14,6 +14,7 @@ import {
   type NewJob,
 } from './enqueue.ts';
 import { EventReader } from './event-reader.ts';
+import { Flows } from './flows.ts';
 import { GroupCommit } from './group-commit.ts';
 import {
   type CleanOptions,
@@ -26,6 +27,7 @@ import { QueueSettings } from './queue-settings.ts';
 import { QueueReader, type QueueView } from './queue-view.ts';
 import { Queues } from './queues.ts';
 import { type JobPage, type PageOptions, Reader, type SearchOptions, type SearchPage } from './reads.ts';
+import { Schedulers } from './schedulers.ts';
 import type { QueueLimitsPatch } from './schemas.ts';
 import { type QueueEvent, type SubscribeOptions, type SubscriberOptions, subscribe } from './subscription.ts';
 import type { JobView } from './view.ts';
@@ -49,6 +51,8 @@ export interface JobsOptions {
  * `JOBS_ERROR_CODES`; `job_invalid` is possible everywhere. What Redis says comes through as ioredis throws it.
  */
 export class Jobs {
+  readonly schedulers: Schedulers;
+  readonly flows: Flows;
   readonly #connection: BullConnection;
   readonly #enqueuer: Enqueuer;
   readonly #reader: Reader;
@@ -76,6 +80,8 @@ export class Jobs {
     this.#subscriptions = { client, events: this.#events, reader, queues };
     this.#actions = new Actions({ client, queues, reader, clock, maxDataBytes });
     this.#massActions = new MassActions({ client, keys, queues, reader, clock });
+    this.schedulers = new Schedulers({ client, keys, queues, clock, maxDataBytes });
+    this.flows = new Flows({ client, keys, queues, reader, clock, maxDataBytes });
     this.#settings = new QueueSettings({ client, keys, queues });
   }
 

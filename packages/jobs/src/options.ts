@@ -4,14 +4,14 @@
  * and lease reads it with `attemptLimits`.
  */
 import type { JobsOptions } from 'bullmq';
-import { type JobOptions, MAX_RETAIN } from './schemas.ts';
+import { type JobOptions, MAX_RETAIN, type TemplateOptions } from './schemas.ts';
 
 /** In BullMQ's options, where BullMQ carries it along unread. */
 export interface OwnOptions {
   timeoutMs?: number;
   /** Epoch milliseconds. */
   expiresAt?: number;
-  /** Of jobs a scheduler makes: from the time the job was made for. */
+  /** Of jobs a scheduler makes: from the time each is for. */
   ttlMs?: number;
 }
 
@@ -52,15 +52,34 @@ export function storedOptions(options: JobOptions | undefined, now: number): Sto
   };
 }
 
-/** What a runner of jobs must know; `opts` as BullMQ hands it over. `timestamp` is the job's own. */
+/** What a runner of jobs must know. `opts` as BullMQ hands it over; `timestamp` is when the job was made. */
 export function attemptLimits(opts: unknown, timestamp?: number): { timeoutMs?: number; expiresAt?: number } {
-  const { sluice, prevMillis } = (opts ?? {}) as { sluice?: OwnOptions; prevMillis?: number };
+  const { sluice, delay = 0 } = (opts ?? {}) as StoredOptions;
   if (!sluice) return {};
   const { timeoutMs, ttlMs } = sluice;
-  const madeFor = prevMillis ?? timestamp;
-  const expiresAt =
-    sluice.expiresAt ?? (ttlMs !== undefined && madeFor !== undefined ? madeFor + ttlMs : undefined);
+  // A scheduler makes its next job when the one before begins, with the delay until its time.
+  const relative = ttlMs === undefined || timestamp === undefined ? undefined : timestamp + delay + ttlMs;
+  const expiresAt = sluice.expiresAt ?? relative;
   return { ...(timeoutMs !== undefined && { timeoutMs }), ...(expiresAt !== undefined && { expiresAt }) };
+}
+
+/** BullMQ's options for the jobs of a scheduler, which is told once and makes them later. */
+export function templateOptions({ ttl, ...options }: TemplateOptions): StoredOptions {
+  const stored = storedOptions(options, 0);
+  return ttl === undefined ? stored : { ...stored, sluice: { ...stored.sluice, ttlMs: ttl } };
+}
+
+/** The options of a template as they were given, as far as BullMQ's options keep them. */
+export function givenOptions(stored: StoredOptions): TemplateOptions {
+  const { attempts, priority, lifo, backoff, sluice } = stored;
+  return {
+    ...(attempts !== undefined && { attempts }),
+    ...(priority !== undefined && { priority }),
+    ...(lifo && { lifo }),
+    ...(typeof backoff === 'object' && { backoff: backoff as NonNullable<TemplateOptions['backoff']> }),
+    ...(sluice?.timeoutMs !== undefined && { timeout: sluice.timeoutMs }),
+    ...(sluice?.ttlMs !== undefined && { ttl: sluice.ttlMs }),
+  };
 }
 
 /** The stored options, as JSON, without a time to start by that has passed; `''` when they hold none. */

@@ -103,6 +103,68 @@ const optionFields = {
   retain: retainSchema.optional(),
 };
 
+/** Of the jobs a scheduler makes: their time is the scheduler's, and none of them may stand for another. `ttl` counts from a job's time. */
+export const templateOptionsSchema = z
+  .strictObject({
+    priority: optionFields.priority,
+    lifo: optionFields.lifo,
+    attempts: optionFields.attempts,
+    backoff: optionFields.backoff,
+    timeout: optionFields.timeout,
+    ttl: optionFields.ttl,
+    retain: optionFields.retain,
+  })
+  .superRefine(relateOptions);
+export type TemplateOptions = z.infer<typeof templateOptionsSchema>;
+
+/** Of a job in a flow, which is told by its parent. */
+export const flowOptionsSchema = z
+  .strictObject({
+    ...optionFields,
+    deduplication: z.undefined({ error: 'a job of a flow cannot be deduplicated' }).optional(),
+  })
+  .superRefine(relateOptions);
+
+/**
+ * What becomes of a parent when this child has failed for good:
+ * - `fail_parent` (default) it fails as well
+ * - `continue_parent` it runs at once, whatever the other children do
+ * - `ignore` it runs when the others have ended, and is told of the failure
+ * - `forget` it runs when the others have ended, as if this child had never been
+ * - `wait` it waits until the child has been retried with success
+ */
+export const FLOW_POLICIES = ['fail_parent', 'continue_parent', 'ignore', 'forget', 'wait'] as const;
+export type FlowPolicy = (typeof FLOW_POLICIES)[number];
+export const MAX_FLOW_JOBS = 500;
+export const MAX_FLOW_DEPTH = 10;
+
+/** Jobs made again and again: by a cron expression (five fields, or six with seconds first) or every so many milliseconds, the first at once. */
+export const scheduleSchema = z
+  .strictObject({
+    cron: z
+      .string()
+      .max(128)
+      .regex(
+        /^[0-9A-Za-z*,/?#@ -]+$/,
+        'a cron expression has five or six fields of digits, names and * , - / ? # L',
+      )
+      .optional(),
+    /** IANA name; default UTC. */
+    tz: z.string().max(64).optional(),
+    every: z.int().min(1_000).max(MAX_DELAY_MS).optional(),
+    /** Jobs in all; default without end. */
+    limit: z.int().min(1).optional(),
+    starts_at: instant.optional(),
+    ends_at: instant.optional(),
+  })
+  .superRefine(({ cron, tz, every }, context) => {
+    if ((cron === undefined) === (every === undefined))
+      context.addIssue({ code: 'custom', path: ['cron'], message: 'give cron or every' });
+    if (tz !== undefined && cron === undefined)
+      context.addIssue({ code: 'custom', path: ['tz'], message: 'belongs to cron' });
+  });
+export type Schedule = z.infer<typeof scheduleSchema>;
+
 /** What of a job that has not been started may be changed, beside its data. */
 export const jobPatchSchema = z.strictObject({ delay: optionFields.delay, priority: optionFields.priority });
 
