@@ -10,7 +10,7 @@ export type TrustedProxies = number | readonly string[];
 
 /** A network that a subscriber gets whole; its addresses are one client. */
 const IPV6_PREFIX_BITS = 64;
-/** More hops than any chain of proxies has; the rest of the header is not read. */
+/** More hops than any chain of proxies has; the rest of the header is not looked at. */
 const MAX_HOPS = 32;
 
 /** Answers the client's address; `socketAddress` is the peer of the connection, `forwardedFor` the X-Forwarded-For header. */

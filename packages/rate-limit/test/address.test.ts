@@ -65,13 +65,10 @@ describe('the client address', () => {
     expect(clientAddress(request('10.0.0.1', 'fe80::1%eth0'))).toBe('fe80::1');
   });
 
-  it('is found in a header of any length in bounded time', () => {
-    const header = `${'6.6.6.6, '.repeat(200_000)}203.0.113.7`;
-    const startedAt = performance.now();
+  it('is looked for in a bounded number of entries', () => {
+    const header = `6.6.6.6, ${'10.0.0.2, '.repeat(1_000)}10.0.0.3`;
 
-    expect(clientAddressBy(1)(request('10.0.0.1', header))).toBe('203.0.113.7');
-    clientAddressBy(['0.0.0.0/0', '::/0'])(request('10.0.0.1', header));
-    expect(performance.now() - startedAt).toBeLessThan(200);
+    expect(clientAddressBy(['10.0.0.0/8'])(request('10.0.0.1', header))).toBe('10.0.0.2');
   });
 
   it('refuses a faulty setting at once', () => {

@@ -24,7 +24,7 @@ describe('a refused key', () => {
       retryAfterMs: 1,
       atMs: time.nowMs - 1,
     });
-    expect(free.isAllowed).toBe(true);
+    expect(free).toMatchObject({ isAllowed: true, taken: [{ cost: 1, takenAtMs: time.nowMs }] });
   });
 
   it('is asked about for less than was refused', async (t) => {

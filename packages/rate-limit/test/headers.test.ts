@@ -99,6 +99,15 @@ describe('a refused decision', () => {
     expect(remembered['Retry-After']).toBe(headers['Retry-After']);
   });
 
+  it('tells the time its own cost needs, though one unit is there before', async (t) => {
+    const { limiter } = await setup(t, [{ ...BURST, limit: 60, burst: 10 }]);
+    await limiter.take({ policy: 'burst', key: 'ada', cost: 8 });
+
+    const headers = limitHeaders(await limiter.take({ policy: 'burst', key: 'ada', cost: 7 }));
+
+    expect(headers).toMatchObject({ RateLimit: '"burst";r=2;t=5', 'Retry-After': '5' });
+  });
+
   it('has no Retry-After when waiting is in vain', async (t) => {
     const { limiter } = await setup(t, [MINUTE]);
 
