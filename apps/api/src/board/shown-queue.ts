@@ -27,6 +27,7 @@ import { type ShownScheduler, showSchedulers } from './shown-scheduler.ts';
 
 /** Of each state, where the page shows all states together. */
 const MAX_LATEST_JOBS = 20;
+const JOBS_AT_ONCE = 5;
 const MAX_LOG_LINES = 100;
 
 export interface ShownQueueOptions {
@@ -88,12 +89,23 @@ export class ShownQueue extends BaseAdapter {
     return job && new ShownJob(job, this.#redaction);
   }
 
-  /** Ids first, then each job: BullMQ's own `getJobs` reads every payload twice, the first time in one script. */
+  /**
+   * Ids first, then the jobs: BullMQ's own `getJobs` reads every payload twice, the first time in one script. A few at a
+   * time, each redacted as it comes, so that a page of large payloads holds nobody else up.
+   */
   async getJobs(states: JobStatus[], start = 0, end = 0): Promise<ShownJob[]> {
     const last = states.length > 1 ? Math.min(end, start + MAX_LATEST_JOBS - 1) : end;
     const ids = await this.#queue.getRanges(states as JobType[], start, last);
-    const jobs = await Promise.all(ids.map((id) => this.getJob(id)));
-    return jobs.filter((job) => job !== undefined);
+    const shown: ShownJob[] = [];
+    for (let from = 0; from < ids.length; from += JOBS_AT_ONCE) {
+      const jobs = await Promise.all(ids.slice(from, from + JOBS_AT_ONCE).map((id) => this.getJob(id)));
+      for (const job of jobs) {
+        if (!job) continue;
+        job.toJSON();
+        shown.push(job);
+      }
+    }
+    return shown;
   }
 
   /** The last lines, the oldest of them first. */

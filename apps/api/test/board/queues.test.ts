@@ -1,4 +1,9 @@
+import { testRedis } from '@sluice/redis/testing';
+import { createLog } from '@sluice/runtime';
 import { expect, test } from 'vitest';
+import { BullQueues } from '../../src/board/bullmq.ts';
+import { MAX_SHOWN_QUEUES, QueueDirectory } from '../../src/board/directory.ts';
+import { Redaction } from '../../src/board/redaction.ts';
 import { boardUnderTest } from './setup.ts';
 
 test('gives at most a hundred jobs a page, and twenty of each state where all are shown', async (t) => {
@@ -67,4 +72,35 @@ test('shows a key the queues that it may see', async (t) => {
   expect(tree).not.toContain('unseen');
   expect((await board.fetchAs(key, '/api/queues/pause', { method: 'PUT' })).status).toBe(200);
   expect([await mail.isPaused(), await hidden.isPaused()]).toEqual([true, false]);
+});
+
+test('lists more queues than it asks about at a time, each once', async (t) => {
+  const board = await boardUnderTest(t);
+  const key = await board.makeKey(['board']);
+  const names = Array.from({ length: 45 }, (_, index) => `q${index}`).sort();
+  await board.redis.client.sadd(`${board.redis.prefix}:jobs:queues`, ...names);
+
+  const { queues } = (await (await board.fetchAs(key, '/api/queues')).json()) as {
+    queues: { name: string }[];
+  };
+
+  expect(queues.map(({ name }) => name)).toEqual(names);
+  expect((await board.fetchAs(key, '/api/queues?page=0')).status).toBe(400);
+});
+
+test('shows no more queues than it can ask about, and says so once', async (t) => {
+  const { client, keys } = await testRedis(t);
+  const lines: string[] = [];
+  const bull = new BullQueues({ client, keys });
+  const names = Array.from({ length: MAX_SHOWN_QUEUES + 20 }, (_, index) => `q${index}`);
+  const directory = new QueueDirectory({
+    source: { names: () => Promise.resolve(names), open: (name) => bull.open(name), isJobId: () => true },
+    redaction: new Redaction(),
+    log: createLog({ name: 'test', destination: { write: (line) => void lines.push(line) } }),
+  });
+  const everything = { isReadOnly: true, sees: () => true };
+
+  expect((await directory.list(everything)).size).toBe(MAX_SHOWN_QUEUES);
+  expect((await directory.list({ ...everything, sees: (name) => name === 'q1' })).size).toBe(1);
+  expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['more queues than the board shows']);
 });
