@@ -12,13 +12,14 @@ import type { Fact, LimitErrorCode } from './schemas.ts';
 /** What is known of a request; policies that count by something unknown do not apply to it. */
 export type RequestFacts = Readonly<Partial<Record<Fact, string>>>;
 
-/** The asks of all policies that are for this request. */
+/** The asks of all policies that are for this request. Whatever it costs, it is one request at once: it takes one lease. */
 export function asksFor(policies: Iterable<Policy>, facts: RequestFacts, cost = 1): Ask[] {
   const asks: Ask[] = [];
   for (const policy of policies) {
     const parts = policy.by?.map((fact) => facts[fact]);
     if (parts === undefined || parts.includes(undefined) || !policy.matches(facts)) continue;
-    asks.push({ policy: policy.name, key: parts.length === 0 ? EVERYONE : (parts as string[]), cost });
+    const key = parts.length === 0 ? EVERYONE : (parts as string[]);
+    asks.push({ policy: policy.name, key, cost: policy.isConcurrent ? 1 : cost });
   }
   return asks;
 }
