@@ -1,6 +1,7 @@
 /**
- * This file owns the two doors behind one address: everything with a name of ours, and the cache services, whose names
- * are the user's. They are two routers because a path that two patterns match would take Hono's slow way.
+ * This file owns the three doors behind one address: everything with a name of ours, the keys of cache services, whose
+ * names are the user's, and what lies beside those keys. They are three routers because a path that two patterns match
+ * would take Hono's slow way.
  */
 import { type RouteDeclaration, routes } from '@sluice/contract';
 import { Hono } from 'hono';
@@ -15,7 +16,7 @@ import {
   serveFailure,
   serveUnknown,
 } from './http/mount.ts';
-import { isCachePath, rawPath } from './http/target.ts';
+import { isCachePath, isOperationPath, rawPath } from './http/target.ts';
 
 export type Fetch = (request: Request, binding: Binding) => Response | Promise<Response>;
 
@@ -33,22 +34,25 @@ export function createApp(
 ): Fetch {
   const all: readonly RouteDeclaration[] = Object.values(routes);
   const named: App = new Hono();
-  const services: App = new Hono();
+  const keys: App = new Hono();
+  const operations: App = new Hono();
+  const doorOf = (path: string) => {
+    if (!isCachePath(path)) return named;
+    return isOperationPath(path) ? operations : keys;
+  };
   for (const declaration of all) {
     const handler = handlers[declaration.id as keyof typeof handlers];
     if (!handler) throw new TypeError(`route ${declaration.id} has no handler`);
-    mount(isCachePath(declaration.path) ? services : named, declaration, handler as never, door);
+    mount(doorOf(declaration.path), declaration, handler as never, door);
   }
   for (const { path, app } of pages) named.route(path, app);
-  for (const app of [named, services]) {
-    app.notFound((c) => serveUnknown(c, methodsOf(c.req.path, all), door));
+  for (const app of [named, keys, operations]) {
+    const here = all.filter(({ path }) => doorOf(path) === app);
+    app.notFound((c) => serveUnknown(c, methodsOf(c.req.path, here), door));
     app.onError((error, c) =>
       error instanceof HTTPException ? error.getResponse() : serveFailure(c, error, door),
     );
   }
 
-  return (request, binding) => {
-    const app = isCachePath(rawPath(binding.incoming?.url ?? request.url)) ? services : named;
-    return app.fetch(request, binding);
-  };
+  return (request, binding) => doorOf(rawPath(binding.incoming?.url ?? request.url)).fetch(request, binding);
 }

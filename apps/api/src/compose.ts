@@ -20,6 +20,7 @@ import type { Door } from './http/mount.ts';
 import { createObserver } from './http/observation.ts';
 import { registerLimitMetrics } from './limit-metrics.ts';
 import { cacheHandlers } from './routes/cache.ts';
+import { cacheOperationHandlers } from './routes/cache-operations.ts';
 import { healthHandlers } from './routes/health.ts';
 import { jobHandlers } from './routes/jobs.ts';
 import { limitHandlers } from './routes/limits.ts';
@@ -125,6 +126,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       ...limitHandlers({ limiter }),
       ...sessionHandlers({ sessions, allowsQueryCredentials: config.allowsQueryCredentials }),
       ...cacheHandlers({ services: cacheServices, maxBatchItems: config.maxBatchItems }),
+      ...cacheOperationHandlers({ services: cacheServices, stopping: stopping.signal, version: VERSION }),
     },
     door,
     [board, ...createDocs({ version: VERSION })],

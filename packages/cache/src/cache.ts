@@ -9,6 +9,7 @@ import { Near } from './near.ts';
 import type { CacheOptions, IncrementOptions } from './options.ts';
 import { type Changes, patched } from './patching.ts';
 import { EntryReader } from './reading.ts';
+import type { StoreFigures } from './redis-figures.ts';
 import { checkKey, checkPrefix, checkTags, checkTtl, milliseconds, refuse, type Ttl } from './rules.ts';
 import { DEFAULT_MAX_VALUE_BYTES, DEFAULT_TTL_MINUTES, MAX_LIST_LIMIT } from './schemas.ts';
 import { CacheStats } from './stats.ts';
@@ -81,6 +82,11 @@ export class Cache {
   /** Since this process opened the cache. */
   get stats(): Readonly<CacheStats> {
     return this.#stats;
+  }
+
+  /** Of the whole store, other services' share included; `null` on disk. */
+  figures(): Promise<StoreFigures | null> {
+    return this.#driver.figures();
   }
 
   /** Listens for changes by other processes; without a `near` there is nothing to start. */

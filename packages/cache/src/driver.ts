@@ -1,5 +1,7 @@
 /** This file owns the contract between a cache and where it keeps its entries. Redis and the disk both keep it, and one suite proves it. */
 
+import type { StoreFigures } from './redis-figures.ts';
+
 /** Stored bytes, or a text that is stored as UTF-8. Drivers never look inside. */
 export type StoredInput = string | Buffer;
 
@@ -82,6 +84,8 @@ export interface CacheDriver {
   /** Removes every entry whose key begins with `prefix` and voids loads; without a prefix the service's tags go as well. */
   flush(prefix: string): Promise<number>;
   count(prefix: string): Promise<number>;
+  /** What the store tells of itself; `null` when it tells nothing. */
+  figures(): Promise<StoreFigures | null>;
   /** Releases what the driver itself opened (timers); a client it was given is its owner's. */
   stop(): Promise<void>;
 }

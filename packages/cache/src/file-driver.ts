@@ -195,6 +195,10 @@ export class FileDriver implements CacheDriver {
     return count;
   }
 
+  async figures(): Promise<null> {
+    return null;
+  }
+
   async stop(): Promise<void> {
     await this.#sweep.stop();
   }

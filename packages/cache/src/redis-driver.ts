@@ -12,6 +12,7 @@ import type {
   WriteOutcome,
 } from './driver.ts';
 import { type CacheKeys, cacheKeys } from './keys.ts';
+import { type StoreFigures, storeFigures } from './redis-figures.ts';
 import { RedisLeases } from './redis-leases.ts';
 import { listPage } from './redis-list.ts';
 import { RedisTags } from './redis-tags.ts';
@@ -179,6 +180,10 @@ export class RedisDriver implements CacheDriver {
     let count = 0;
     for await (const keys of scanKeys(this.#client, this.#root + prefix)) count += new Set(keys).size;
     return count;
+  }
+
+  figures(): Promise<StoreFigures> {
+    return storeFigures(this.#client);
   }
 
   async stop(): Promise<void> {

@@ -3,7 +3,7 @@ import { Cache, cacheKeys, RedisDriver } from '@sluice/cache';
 import { keyspace } from '@sluice/config';
 import { type Cluster, close, connect, type RedisClient, unlinkByPrefix } from '@sluice/redis';
 import { type TestContext, testCluster } from '@sluice/redis/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cacheSuite } from './cache-suite.ts';
 import type { CacheSettings, Rig } from './setup.ts';
 import { sharingSuite } from './sharing-suite.ts';
@@ -15,7 +15,7 @@ beforeAll(async () => {
   const { config } = await testCluster({ onTestFinished: (cleanUp) => cleanUps.push(cleanUp) });
   client = connect({ config, profile: 'request', name: 'cluster-test' });
   cleanUps.push(() => close(client));
-  await expect.poll(() => client.set('ready', 1).catch(() => 'not yet'), { timeout: 10_000 }).toBe('OK');
+  await vi.waitFor(() => client.set('ready', 1), { timeout: 10_000 });
 });
 
 afterAll(async () => {

@@ -42,6 +42,12 @@ export function isCachePath(path: string): boolean {
   return segment !== '' && !RESERVED_SEGMENTS.has(segment.toLowerCase());
 }
 
+/** True for what lies beside the keys of a cache service: `/_ops/…` and `/_spec`, which are no keys. */
+export function isOperationPath(path: string): boolean {
+  const end = path.indexOf('/', API_ROOT.length);
+  return end !== -1 && (path.startsWith('_ops/', end + 1) || path.slice(end + 1) === '_spec');
+}
+
 /**
  * The service and key of a cache path. `key` is `undefined` at the service's root, with or without a trailing slash.
  *

@@ -119,7 +119,21 @@ function itemOf(
     ttl: itemTtl(raw, defaults.ttl),
     when: isNew ? 'absent' : isPresent && !condition?.ifMatch ? 'present' : undefined,
     ifMatch: condition?.ifMatch,
+    tags: tagsOf(raw.tags),
+    graceSeconds: graceOf(raw.grace),
   };
+}
+
+function tagsOf(given: unknown): string[] | undefined {
+  if (given === undefined) return undefined;
+  if (Array.isArray(given) && given.every((tag) => typeof tag === 'string')) return given;
+  throw new DomainError<ErrorCode>('tag_invalid', '`tags` of an item is a list of texts.');
+}
+
+function graceOf(given: unknown): number | undefined {
+  const seconds = typeof given === 'string' && /^\d{1,9}$/.test(given) ? Number(given) : given;
+  if (seconds === undefined || typeof seconds === 'number') return seconds;
+  throw new DomainError<ErrorCode>('ttl_invalid', '`grace` of an item is a whole number of seconds.');
 }
 
 /** An item's own word first: also its `-1` goes before what the query says. */

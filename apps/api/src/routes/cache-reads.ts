@@ -79,9 +79,17 @@ async function readMany(
   caller: CallerCache,
   maxBatchItems: number,
 ): Promise<Reply> {
-  const { query } = call;
   const keys = keysOf(given);
   requireFew(keys.length, maxBatchItems);
+  return await readAll(keys, call.query, caller);
+}
+
+/** Each of `keys` in their order, in one round trip (two with their TTLs). */
+export async function readAll(
+  keys: readonly string[],
+  query: Pick<ListCall['query'], 'include_ttl' | 'check_exist' | 'default'>,
+  caller: CallerCache,
+): Promise<Reply> {
   for (const key of keys) caller.require('read', key);
   const entries = await caller.cache.getMany(keys);
   const ttls = query.include_ttl ? await caller.cache.ttls(keys) : [];
@@ -102,9 +110,9 @@ export function keysOf(given: string | string[]): string[] {
   return given.split(',');
 }
 
-/** `ttlSeconds`: `undefined` leaves it out, `null` is the page's 0, no expiration. */
+/** `ttlSeconds`: `undefined` leaves it out, `null` is the page's 0, no expiration. A stale entry has no ttl left to tell. */
 function memberText(key: string, entry: CacheEntry, ttlSeconds: number | null | undefined): string {
-  const ttl = ttlSeconds === undefined ? '' : `,"ttl":${ttlSeconds ?? 0}`;
+  const ttl = ttlSeconds === undefined || entry.isStale ? '' : `,"ttl":${ttlSeconds ?? 0}`;
   const stale = entry.isStale ? ',"stale":true' : '';
   return `{"key":${JSON.stringify(key)},"value":${entry.text}${ttl}${stale}}`;
 }

@@ -86,6 +86,7 @@ const storeBody = z
 const valueBody = z
   .custom<unknown>(() => true)
   .meta({
+    type: ['object', 'array', 'string', 'number', 'boolean', 'null'],
     description: 'An item `{"value": …, "ttl": …}`, or the bare value',
     examples: [{ value: { name: 'John Doe' }, ttl: 3600 }],
   });
