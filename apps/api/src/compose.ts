@@ -1,5 +1,7 @@
 /** This file owns the wiring of the API, top to bottom: what is made, from what, and in which order it starts and stops. */
+import { setMaxListeners } from 'node:events';
 import { KeyRing } from '@sluice/access';
+import { Channels } from '@sluice/channel';
 import { keyspace } from '@sluice/config';
 import { isJobId, Jobs, knownQueues } from '@sluice/jobs';
 import { clientAddressBy, Limiter } from '@sluice/rate-limit';
@@ -21,6 +23,7 @@ import { createObserver } from './http/observation.ts';
 import { registerLimitMetrics } from './limit-metrics.ts';
 import { cacheHandlers } from './routes/cache.ts';
 import { cacheOperationHandlers } from './routes/cache-operations.ts';
+import { channelHandlers } from './routes/channels.ts';
 import { healthHandlers } from './routes/health.ts';
 import { jobHandlers } from './routes/jobs.ts';
 import { limitHandlers } from './routes/limits.ts';
@@ -45,6 +48,8 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     directory: config.dataDirectory,
   });
   const stopping = new AbortController();
+  // Each open stream listens.
+  setMaxListeners(0, stopping.signal);
   const metrics = new Metrics();
   const connections = new Connections({ roles: config.roles, log });
   const keys = keyspace(config.roles.prefix, { isCluster: config.roles.redis.queue.kind === 'cluster' });
@@ -89,6 +94,15 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     log,
   });
 
+  const channelRedis = config.roles.redis.channel;
+  const channels = new Channels({
+    client: connections.role('channel'),
+    subscriber: connections.role('channel', 'subscriber'),
+    keys,
+    database: channelRedis.kind === 'cluster' ? 0 : channelRedis.database,
+    log,
+  });
+
   const limiter = new Limiter({
     redis: connections.role('limit'),
     keys,
@@ -97,7 +111,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     log,
   });
 
-  registerGauges({ metrics, jobs, connections });
+  registerGauges({ metrics, jobs, connections, channels });
   registerLimitMetrics({ metrics, limiter });
 
   const door: Door = {
@@ -124,6 +138,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       ...jobHandlers({ jobs, stopping: stopping.signal }),
       ...queueHandlers({ jobs }),
       ...limitHandlers({ limiter }),
+      ...channelHandlers({ channels, keyRing, stopping: stopping.signal }),
       ...sessionHandlers({ sessions, allowsQueryCredentials: config.allowsQueryCredentials }),
       ...cacheHandlers({ services: cacheServices, maxBatchItems: config.maxBatchItems }),
       ...cacheOperationHandlers({ services: cacheServices, stopping: stopping.signal, version: VERSION }),
@@ -133,5 +148,9 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   );
   const server = new HttpServer({ fetch, host: config.host, port: config.port, stopping });
   const firstKey = new FirstKey({ keyRing, log, show: (key) => show(`API key: ${key}`) });
-  return { server, keyRing, services: [connections, cacheServices, sessionStore, keyRing, server, firstKey] };
+  return {
+    server,
+    keyRing,
+    services: [connections, cacheServices, sessionStore, channels, keyRing, server, firstKey],
+  };
 }

@@ -1,4 +1,5 @@
 /** This file owns what a scrape asks for: jobs by state, and each Redis by the figures the published page watches. */
+import type { Channels } from '@sluice/channel';
 import type { Jobs } from '@sluice/jobs';
 import { type RedisClient, redisFault } from '@sluice/redis';
 import { type Gauge, type Metrics, within } from '@sluice/runtime';
@@ -22,8 +23,15 @@ const INFO_FIELDS = {
 } as const;
 
 /** Registers the gauges. None of them fails or holds up a scrape: of a Redis that is away only `sluice_redis_up` tells, with 0. */
-export function registerGauges(services: { metrics: Metrics; jobs: Jobs; connections: Connections }): void {
-  const { metrics, jobs, connections } = services;
+export function registerGauges(services: {
+  metrics: Metrics;
+  jobs: Jobs;
+  connections: Connections;
+  channels: Channels;
+}): void {
+  const { metrics, jobs, connections, channels } = services;
+  const readers = metrics.gauge('sluice_channel_readers', 'Open streams of channels in this process');
+  metrics.beforeScrape(async () => readers.set(channels.readers));
   const oldest = metrics.gauge('sluice_queue_oldest_waiting_seconds', 'Age of the job that waits longest', [
     'queue',
   ]);

@@ -19,6 +19,8 @@ const LIMITS = {
   maxHeaderSize: 16_384,
 } as const;
 const MAX_CONNECTIONS = 10_000;
+/** Neither read from nor written to: a reader of events that stalls, a peer that vanished. Above the longest poll. */
+const SILENT_SOCKET_TIMEOUT_MS = 60_000;
 
 export class HttpServer implements Service {
   readonly name = 'http';
@@ -43,6 +45,7 @@ export class HttpServer implements Service {
       void listener(incoming, outgoing);
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.timeout = SILENT_SOCKET_TIMEOUT_MS;
   }
 
   /** Where it listens; only after `start`. */

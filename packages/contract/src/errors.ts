@@ -2,6 +2,7 @@
 
 import type { AccessErrorCode } from '@sluice/access/schemas';
 import type { CacheErrorCode } from '@sluice/cache/schemas';
+import type { ChannelErrorCode } from '@sluice/channel/schemas';
 import type { JobsErrorCode } from '@sluice/jobs/schemas';
 import type { LimitErrorCode } from '@sluice/rate-limit/schemas';
 import type { SessionErrorCode } from '@sluice/session/schemas';
@@ -32,6 +33,7 @@ export type ErrorCode =
   | DoorErrorCode
   | AccessErrorCode
   | CacheErrorCode
+  | ChannelErrorCode
   | JobsErrorCode
   | LimitErrorCode
   | SessionErrorCode;
@@ -99,4 +101,8 @@ export const STATUS = {
   session_data_too_large: 413,
   session_data_invalid: 400,
   csrf_refused: 403,
+  channel_message_too_large: 413,
+  channel_position_invalid: 400,
+  channel_readers_full: 503,
+  channel_readers_of_key_full: 429,
 } as const satisfies Record<ErrorCode, number>;

@@ -6,6 +6,8 @@ import { JSON_TYPE, type Reply } from './reply.ts';
 
 /** Seconds after which a client may try again when Redis is away: ioredis reconnects at most a second apart. */
 const RETRY_AFTER_SECONDS = '1';
+/** A place comes free when another reader goes, which no one can tell. */
+const READER_RETRY_AFTER_SECONDS = '10';
 
 /** Headers that a code brings; the values come from the error's details. */
 const HEADERS: Partial<Record<ErrorCode, (details: ErrorDetails) => Record<string, string>>> = {
@@ -15,6 +17,8 @@ const HEADERS: Partial<Record<ErrorCode, (details: ErrorDetails) => Record<strin
   cache_unavailable: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
   redis_unavailable: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
   outcome_unknown: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
+  channel_readers_full: () => ({ 'Retry-After': READER_RETRY_AFTER_SECONDS }),
+  channel_readers_of_key_full: () => ({ 'Retry-After': READER_RETRY_AFTER_SECONDS }),
   overloaded: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
   limit_unavailable: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
   rate_limited: ({ retry_after_ms: ms }) =>
