@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import type { TestContext } from '@sluice/redis/testing';
+import { type TestContext, testRedis } from '@sluice/redis/testing';
 import { DomainError } from '@sluice/runtime';
+import {
+  Csrf,
+  RedisSessionDriver,
+  SessionCookie,
+  Sessions,
+  type SessionVariables,
+  sessionMiddleware,
+} from '@sluice/session';
 import { Hono } from 'hono';
 import { expect, test } from 'vitest';
-import { SessionCookie } from '../src/cookie.ts';
-import { Csrf } from '../src/csrf.ts';
-import { type SessionVariables, sessionMiddleware } from '../src/middleware.ts';
-import { onRedis } from './setup.ts';
 
 test('an anonymous visitor creates nothing and is told nothing', async (t) => {
   const { visit, redis } = await setup(t);
@@ -168,7 +172,9 @@ test('other sessions of the user end, this one stays', async (t) => {
 });
 
 async function setup(t: TestContext) {
-  const { sessions, redis } = await onRedis(t);
+  const redis = await testRedis(t);
+  const driver = new RedisSessionDriver({ client: redis.client, keys: redis.keys });
+  const sessions = new Sessions({ driver, secret: randomBytes(32) });
   const keys = [randomBytes(32)];
   const visitWith = (ring: readonly Buffer[]) => newVisitor(application(ring));
 
