@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { keyspace } from '@sluice/config';
-import { close, connect, untilReady } from '@sluice/redis';
+import { close, connect, mastersOf, untilReady } from '@sluice/redis';
 import { testCluster } from '@sluice/redis/testing';
 import { expect, test } from 'vitest';
 import { RedisSessionDriver } from '../src/redis-driver.ts';
@@ -9,7 +9,7 @@ import { Sessions } from '../src/sessions.ts';
 test('sessions live in a Cluster, each user in one slot, users on all masters', {
   timeout: 60_000,
 }, async (t) => {
-  const { config, servers } = await testCluster(t);
+  const { config } = await testCluster(t);
   const client = connect({ config, profile: 'request', name: 'test' });
   t.onTestFinished(() => close(client));
   await untilReady(client, 10_000);
@@ -29,17 +29,10 @@ test('sessions live in a Cluster, each user in one slot, users on all masters', 
     expect(await sessions.list(userId)).toHaveLength(3);
     expect(await sessions.revokeOthers(rotated.token)).toBe(2);
   }
-  const sizes = await Promise.all(
-    servers.map((server) =>
-      server
-        .connect('request')
-        .dbsize()
-        .catch(() => 0),
-    ),
-  );
+  const sizes = await Promise.all(mastersOf(client).map((node) => node.dbsize()));
   const ended = await sessions.revokeEveryone();
 
   expect(ended).toBe(30);
-  expect(sizes.every((size) => size > 0)).toBe(true);
+  expect(Math.min(...sizes)).toBeGreaterThan(0);
   for (const userId of users) expect(await sessions.list(userId)).toEqual([]);
 });
