@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { TEST_REDIS_URL, testRedis } from '@sluice/redis/testing';
+import { freePort, TEST_REDIS_URL, testRedis } from '@sluice/redis/testing';
 import { expect, type TestContext, test, vi } from 'vitest';
 import { build } from '../../../test/e2e/product.ts';
 import { dataDirectory, type Started, start } from './sluice.ts';
@@ -74,7 +74,7 @@ test('says that it is running already, in the same folder', async (t) => {
   const { url } = await opened(first);
 
   const samePort = await up({ PORT: new URL(url).port }).result;
-  const otherPort = await up().result;
+  const otherPort = await up({ PORT: '0' }).result;
 
   expect(samePort).toMatchObject({
     status: 1,
@@ -163,7 +163,7 @@ test.for(['api/dist/main', 'worker/dist/main', 'redis-server'])(
     await sluice.find(/^! (?:api|worker|redis) ended with signal SIGKILL; started again in 0\.5 s$/m);
     await vi.waitFor(async () => {
       const [next] = await sluice.processes(part);
-      expect(next).toSatisfy((found) => found !== undefined && found !== pid);
+      expect(next, sluice.output()).toSatisfy((found) => found !== undefined && found !== pid);
       expect(await read(url, key, 'kept')).toEqual({ key: 'kept', value: 1 });
       expect(await jobOf(url, key, await enqueue(url, key, {}))).toMatchObject({ state: 'completed' });
     }, 20_000);
@@ -225,7 +225,7 @@ test('with --json leaves the logs as they are on standard output, and its own wo
 async function setup(t: TestContext) {
   await build();
   const directory = await dataDirectory(t);
-  const variables = { SLUICE_DATA_DIR: directory, PORT: '0', CACHE_DRIVER: 'redis' };
+  const variables = { SLUICE_DATA_DIR: directory, PORT: String(await freePort()), CACHE_DRIVER: 'redis' };
   return {
     directory,
     up: (more: NodeJS.ProcessEnv = {}, args: string[] = []) =>

@@ -5,6 +5,7 @@ import { close, connect, type Profile, type RedisClient, untilReady } from './co
 import { scanKeys, unlinkByPrefix } from './scan.ts';
 import type { TestContext } from './testing-server.ts';
 
+export { freePort } from './embedded/port.ts';
 export { type TestContext, type TestServer, testServer } from './testing-server.ts';
 export { testCluster, testSentinel } from './testing-topology.ts';
 

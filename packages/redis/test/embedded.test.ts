@@ -119,7 +119,8 @@ test('moves to another port when somebody else has its own', async (t) => {
   const first = await start();
   await (await client(t, first.url)).set('kept', 'yes');
   await first.stop();
-  const squatter = createServer().listen(first.port, '127.0.0.1');
+  // The client of the first Redis comes back here, again and again.
+  const squatter = createServer((socket) => socket.destroy()).listen(first.port, '127.0.0.1');
   await once(squatter, 'listening');
   t.onTestFinished(async () => {
     await new Promise((resolve) => squatter.close(resolve));
