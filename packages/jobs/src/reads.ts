@@ -3,6 +3,7 @@ import type { RedisClient } from '@sluice/redis';
 import { type Clock, DomainError } from '@sluice/runtime';
 import { type Cursor, readCursor, writeCursor } from './cursor.ts';
 import { check, invalid } from './data.ts';
+import { endOverdueJobs } from './expiry.ts';
 import { isJobId, placeOf } from './keys.ts';
 import type { Queues } from './queues.ts';
 import { type JobsErrorCode, type ListedState, listedStateSchema, MAX_PAGE } from './schemas.ts';
@@ -94,8 +95,14 @@ export class Reader {
 
   /** `undefined` when there is no such job. */
   async find(queue: string, id: string): Promise<JobView | undefined> {
+    const { client, clock, queues } = this.#options;
     const found = await this.lookUp(queue, id);
-    return found && viewJob(found, this.#options.clock.now());
+    if (!found) return undefined;
+    const now = clock.now();
+    const ended = await endOverdueJobs(client, queues.open(queue), [found], now);
+    // Ended without being kept, it is told once more as it was.
+    const current = ended === 0 ? found : ((await this.lookUp(queue, id)) ?? found);
+    return viewJob(current, now);
   }
 
   /** The same as BullMQ stores it. */
@@ -126,6 +133,8 @@ export class Reader {
     checkPage(state, limit);
     const from = cursor === undefined ? undefined : readCursor(cursor, state);
     const { found, next } = await this.page(queue, { state, limit, lookAt: limit, filters: [], from });
+    const { client, clock, queues } = this.#options;
+    await endOverdueJobs(client, queues.open(queue), found, clock.now());
     return { jobs: this.#views(found), next: next ? writeCursor(state, next) : null };
   }
 

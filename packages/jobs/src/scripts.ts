@@ -77,3 +77,10 @@ export const setLimits = defineScript({
   args: [],
   moreArgs: true,
 });
+
+export const endOverdue = defineScript({
+  source: at('end-overdue'),
+  keys: ['base', 'wait', 'prioritized', 'delayed', 'failed', 'events'],
+  args: ['now_ms'],
+  moreArgs: true,
+});

@@ -1,5 +1,6 @@
 /** This file owns what a job looks like from outside: BullMQ's hash, read raw, to a `JobView`. */
 import { JsonText } from '@sluice/runtime';
+import { expiredReason, overdueSince } from './expiry.ts';
 import { type JobFailure, readFailure } from './failure.ts';
 import { attemptLimits, type StoredOptions } from './options.ts';
 import type { DEDUPLICATION_MODES, JobState, ListedState } from './schemas.ts';
@@ -86,17 +87,19 @@ export interface FoundJob {
   fields: JobFields;
 }
 
-export function viewJob({ queue, id, place, score, fields }: FoundJob, now: number): JobView {
+export function viewJob(found: FoundJob, now: number): JobView {
+  const { queue, id, place, score, fields } = found;
+  const overdue = overdueSince(found, now);
   const opts = readOptions(fields.opts);
   const createdAt = Number(fields.timestamp);
   const { timeoutMs, expiresAt } = attemptLimits(opts, createdAt);
-  const error = fields.failedReason === null ? null : readFailure(fields.failedReason);
-  const started = Number(fields.ats ?? 0);
+  const reason = overdue === undefined ? fields.failedReason : expiredReason(overdue);
+  const error = reason === null ? null : readFailure(reason);
   return {
     id,
     queue,
     name: fields.name ?? '',
-    state: stateOf(place, error, started === 0 && expiresAt !== undefined && expiresAt <= now),
+    state: overdue === undefined ? stateOf(place, error) : 'expired',
     data: new JsonText(fields.data ?? '{}'),
     result: fields.returnvalue === null ? null : new JsonText(fields.returnvalue),
     progress: fields.progress === null ? null : new JsonText(fields.progress),
@@ -104,7 +107,7 @@ export function viewJob({ queue, id, place, score, fields }: FoundJob, now: numb
     stacks: readStacks(fields.stacktrace),
     attempts: {
       made: Number(fields.atm ?? 0),
-      started,
+      started: Number(fields.ats ?? 0),
       max: Math.max(1, opts.attempts ?? 1),
       lost: Number(fields.stc ?? 0),
     },
@@ -126,12 +129,9 @@ export function viewJob({ queue, id, place, score, fields }: FoundJob, now: numb
   };
 }
 
-/** A job over its time is told as expired from that moment on, also when no worker has come to say so. */
-function stateOf(place: ListedState, error: JobFailure | null, isOverdue: boolean): JobState {
-  if (place === 'failed')
-    return error?.code === 'expired' || error?.code === 'cancelled' ? error.code : 'failed';
-  const isUnstarted = place === 'waiting' || place === 'prioritized' || place === 'delayed';
-  return isUnstarted && isOverdue ? 'expired' : place;
+function stateOf(place: ListedState, error: JobFailure | null): JobState {
+  if (place === 'failed' && (error?.code === 'expired' || error?.code === 'cancelled')) return error.code;
+  return place;
 }
 
 function readOptions(text: string | null): StoredOptions & { de?: StoredOptions['deduplication'] } {

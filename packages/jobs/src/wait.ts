@@ -28,6 +28,8 @@ export interface WaitOptions {
 
 /** Events are what tells; this is for the one that never came. */
 const LOOK_AGAIN_MS = 5_000;
+/** A job that is not kept is gone before its last event has been read, and the event says how it ended. */
+const EVENT_GRACE_MS = 500;
 const MAX_TIMER_MS = 2_147_483_647;
 
 export interface WaiterOptions {
@@ -68,9 +70,10 @@ export class Waiter {
     const look = async () => {
       try {
         const now = await reader.find(queueName, job.id);
+        const end = now && endOf(now);
         latest = now?.state ?? latest;
-        const end = now ? endOf(now) : ({ kind: 'gone' } as const);
         if (end) ending.resolve(end);
+        if (!now) timers.push(setTimeout(() => ending.resolve({ kind: 'gone' }), EVENT_GRACE_MS));
       } catch (error) {
         ending.reject(error);
       }

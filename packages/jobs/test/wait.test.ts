@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { setup } from './setup.ts';
 
 describe('waitForResult', () => {
@@ -53,6 +53,21 @@ describe('waitForResult', () => {
 
     expect(await waiting).toMatchObject({ kind: 'completed', result: { text: '7' } });
     await expect(jobs.get('q', id)).rejects.toMatchObject({ code: 'job_not_found' });
+  });
+
+  it('tells the result of a job that is gone before its event is read', async (t) => {
+    const { jobs, redis } = await setup(t);
+    const { id } = await jobs.enqueue('q', { name: 'n', opts: { ttl: 60 } });
+    const base = `${redis.keys.queuePrefix('q')}:q:`;
+    const waiting = jobs.waitForResult('q', id, { timeoutMs: 10_000 });
+    const { expiresAt } = await jobs.get('q', id);
+    await redis.client.unlink(base + id);
+
+    // At its expiry the wait looks, and finds nothing.
+    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan((expiresAt as number) + 50), { interval: 5 });
+    await redis.client.xadd(`${base}events`, '*', 'event', 'completed', 'jobId', id, 'returnvalue', '"late"');
+
+    expect(await waiting).toMatchObject({ kind: 'completed', result: { text: '"late"' } });
   });
 
   it('ends when the job is removed', async (t) => {
