@@ -92,7 +92,8 @@ export function defineScript<K extends string, A extends string>(
         Pick<Redis, 'defineCommand'>;
       // ioredis: a pipeline knows the scripts that its client knew when it was made.
       if (!commands[name]) commands.defineCommand(name, { lua });
-      commands[name]?.(...flatten(input));
+      // A pipeline's commands answer through its exec.
+      void commands[name]?.(...flatten(input));
     },
   };
 }

@@ -13,7 +13,7 @@ async function ready(t: TestContext, config: RedisConfig, profile: Profile) {
   return client;
 }
 
-describe('a Cluster', () => {
+describe.concurrent('a Cluster', () => {
   test('is walked on every master and emptied by prefix', async (t) => {
     const { config } = await testCluster(t);
     const client = await ready(t, config, 'request');
@@ -57,7 +57,7 @@ describe('a Cluster', () => {
   });
 });
 
-describe('a Sentinel', () => {
+describe.concurrent('a Sentinel', () => {
   test('leads both profiles to the new master', { timeout: 30_000 }, async (t) => {
     const { config, master, replica } = await testSentinel(t);
     const [request, worker] = [await ready(t, config, 'request'), await ready(t, config, 'worker')];
@@ -72,6 +72,17 @@ describe('a Sentinel', () => {
       .poll(() => request.set('key', 'after').catch(() => 'refused'), { timeout: 10_000 })
       .toBe('OK');
     expect(await replica.connect('worker').get('key')).toBe('after');
+  });
+
+  test('leads away from a master that has fallen silent', { timeout: 30_000 }, async (t) => {
+    const { config, master } = await testSentinel(t);
+    const client = await ready(t, config, 'request');
+    expect(await client.set('key', 'before')).toBe('OK');
+
+    master.pause();
+
+    const write = () => client.set('key', 'after').catch(() => 'refused');
+    await expect.poll(write, { timeout: 20_000 }).toBe('OK');
   });
 
   test('that is silent is passed over for one that answers', async (t) => {
