@@ -24,7 +24,7 @@ import {
   type RedriveResult,
 } from './mass-actions.ts';
 import { QueueSettings } from './queue-settings.ts';
-import { QueueReader, type QueueView } from './queue-view.ts';
+import { QueueReader, type QueuesPage, type QueueView } from './queue-view.ts';
 import { Queues } from './queues.ts';
 import { type JobPage, type PageOptions, Reader, type SearchOptions, type SearchPage } from './reads.ts';
 import { Schedulers } from './schedulers.ts';
@@ -168,8 +168,9 @@ export class Jobs {
     return this.#queueReader.queue(name);
   }
 
-  queues(): Promise<QueueView[]> {
-    return this.#queueReader.queues();
+  /** Every queue that has been used, by name; at most 1,000, the next after the last name told. */
+  queues(page: QueuesPage = {}): Promise<QueueView[]> {
+    return this.#queueReader.queues(page);
   }
 
   async pause(queue: string): Promise<QueueView> {

@@ -6,6 +6,7 @@ import { metricsKeys, queueRegistry } from './keys.ts';
 import { knownQueues, type OpenQueue, type Queues } from './queues.ts';
 import { type JobsErrorCode, LISTED_STATES, type ListedState } from './schemas.ts';
 import { queueSummary } from './scripts.ts';
+import { WorkerCensus } from './worker-census.ts';
 
 /** BullMQ counts finished jobs by the minute. */
 const RATE_MINUTES = 5;
@@ -14,6 +15,8 @@ export interface QueueView {
   name: string;
   counts: Record<ListedState, number>;
   isPaused: boolean;
+  /** Connected to it; `null` when Redis does not tell. */
+  workers: number | null;
   limits: QueueLimits;
   /** Milliseconds since the job next in line was enqueued; `null` when none waits. */
   oldestWaitingMs: number | null;
@@ -35,11 +38,22 @@ export interface QueueReaderOptions {
   clock: Clock;
 }
 
+export interface QueuesPage {
+  /** Names after this one; default from the first. */
+  after?: string | undefined;
+  /** Default and most: 1,000. */
+  limit?: number | undefined;
+}
+
+const MAX_QUEUES = 1_000;
+
 export class QueueReader {
   readonly #options: QueueReaderOptions;
+  readonly #census: WorkerCensus;
 
   constructor(options: QueueReaderOptions) {
     this.#options = options;
+    this.#census = new WorkerCensus(options);
   }
 
   async queue(name: string): Promise<QueueView> {
@@ -50,10 +64,11 @@ export class QueueReader {
     throw new DomainError<JobsErrorCode>('queue_not_found', `there is no queue ${name}`);
   }
 
-  /** Every known queue, by name. */
-  async queues(): Promise<QueueView[]> {
+  /** Known queues, by name. */
+  async queues({ after = '', limit = MAX_QUEUES }: QueuesPage): Promise<QueueView[]> {
     const { client, keys, queues } = this.#options;
-    const names = await knownQueues(client, keys);
+    const known = await knownQueues(client, keys);
+    const names = known.filter((name) => name > after).slice(0, Math.min(limit, MAX_QUEUES));
     const views = await Promise.all(names.map((name) => this.#summarize(queues.open(name))));
     return views.map((view, index) => view ?? emptyQueue(names[index] as string));
   }
@@ -74,6 +89,7 @@ export class QueueReader {
     })) as Summary;
     const [exists, waiting, active, prioritized, delayed, children, completedCount, failedCount] = reply;
     if (exists === 0) return undefined;
+    const workers = await this.#census.count(this.#options.keys.queuePrefix(name), name);
     const [paused, concurrency, max, duration, nextAt, nextPrioritizedAt, doneMetrics, failedMetrics] =
       reply.slice(8) as Settings;
     const now = this.#options.clock.now();
@@ -90,6 +106,7 @@ export class QueueReader {
         failed: failedCount,
       },
       isPaused: paused !== null,
+      workers,
       limits: {
         concurrency: concurrency === null ? null : Number(concurrency),
         rate: max === null || duration === null ? null : { max: Number(max), durationMs: Number(duration) },
@@ -125,6 +142,7 @@ function emptyQueue(name: string): QueueView {
     name,
     counts,
     isPaused: false,
+    workers: null,
     limits: { concurrency: null, rate: null },
     oldestWaitingMs: null,
     rates: { completedPerMinute: 0, failedPerMinute: 0 },

@@ -1,4 +1,6 @@
 import { JsonText } from '@sluice/runtime';
+import { QueueEvents } from 'bullmq';
+import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import type { JobOptions } from '../src/schemas.ts';
 import { setup } from './setup.ts';
@@ -104,6 +106,83 @@ describe('enqueue', () => {
       expect(await redis.allKeys()).toEqual([]);
     });
   }
+
+  it('carries any JSON byte for byte', async (t) => {
+    const { jobs } = await setup(t);
+
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.json({ noUnicodeString: false }), { minLength: 1, maxLength: 20 }),
+        async (texts) => {
+          const results = await jobs.enqueueMany(
+            'q',
+            texts.map((text) => ({ name: 'n', data: new JsonText(text) })),
+          );
+          const back = await Promise.all(results.map((each) => jobs.get('q', each.ok ? each.job.id : '')));
+          expect(back.map(({ data }) => data.text)).toEqual(texts);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  it('keeps the failure of one job from its neighbours', async (t) => {
+    const { jobs, redis } = await setup(t);
+    await redis.client.lpush(`${redis.keys.queuePrefix('q')}:q:de:broken`, 'not a job id');
+
+    const results = await jobs.enqueueMany('q', [
+      { name: 'one' },
+      { name: 'two', opts: { deduplication: { id: 'broken' } } },
+      { name: 'three', opts: { priority: 1 } },
+    ]);
+
+    expect(results.map(({ ok }) => ok)).toEqual([true, false, true]);
+    expect(results[1]).toMatchObject({ error: { message: expect.stringContaining('WRONGTYPE') } });
+    expect((await jobs.queue('q')).counts).toMatchObject({ waiting: 1, prioritized: 1 });
+  });
+
+  it('knows a queue again whose name was lost', async (t) => {
+    const { jobs, redis } = await setup(t);
+    await jobs.enqueue('q', { name: 'n' });
+    await redis.client.unlink(...(await redis.allKeys()));
+
+    await jobs.enqueue('q', { name: 'n' });
+
+    expect((await jobs.queues()).map(({ name }) => name)).toEqual(['q']);
+  });
+
+  it('tells queues by pages, and the workers of each', async (t) => {
+    const { jobs, bullWorker } = await setup(t);
+    for (const name of ['c', 'a', 'b']) await jobs.enqueue(name, { name: 'n' });
+    const worker = bullWorker('b', () => 1);
+    bullWorker('b', () => 1, { name: 'second' });
+    await worker.waitUntilReady();
+
+    await expect.poll(async () => (await jobs.queue('b')).workers, { timeout: 5_000 }).toBe(2);
+    const page = await jobs.queues({ after: 'a', limit: 1 });
+    expect(page).toMatchObject([{ name: 'b', workers: 2 }]);
+    expect((await jobs.queue('a')).workers).toBe(0);
+  });
+
+  it('is heard by stock BullMQ listeners', async (t) => {
+    const { jobs, redis, bullWorker } = await setup(t);
+    const options = { prefix: redis.keys.queuePrefix('q'), lastEventId: '0-0' };
+    const events = new QueueEvents('q', { connection: redis.connect('worker'), ...options });
+    t.onTestFinished(() => events.close());
+    const heard: string[] = [];
+    events.on('waiting', ({ jobId }) => heard.push(`waiting ${jobId}`));
+    events.on('delayed', ({ jobId }) => heard.push(`delayed ${jobId}`));
+    events.on('completed', ({ jobId, returnvalue }) => heard.push(`completed ${jobId} ${returnvalue}`));
+
+    const [plain, late] = await Promise.all([
+      jobs.enqueue('q', { name: 'n' }),
+      jobs.enqueue('q', { name: 'n', opts: { delay: 60_000 } }),
+    ]);
+    bullWorker('q', () => 'done');
+
+    await vi.waitFor(() => expect(heard).toContain(`completed ${plain.id} done`), 5_000);
+    expect(heard.slice(0, 2)).toEqual([`waiting ${plain.id}`, `delayed ${late.id}`]);
+  });
 
   it('serves stock BullMQ workers', async (t) => {
     const { jobs, bullWorker } = await setup(t);

@@ -1,13 +1,22 @@
 import { keyspace } from '@sluice/config';
-import { redisFault, untilReady } from '@sluice/redis';
+import { type RedisClient, redisFault, untilReady } from '@sluice/redis';
 import { type TestServer, testServer } from '@sluice/redis/testing';
 import { describe, expect, it } from 'vitest';
 import { Jobs } from '../src/jobs.ts';
 import type { TestContext } from './setup.ts';
 
+const DURABLE = ['appendonly yes', 'appendfsync always'];
+
+interface Bundle {
+  jobs: Jobs;
+  server: TestServer;
+  client: RedisClient;
+  ready(): Promise<void>;
+}
+
 /** Jobs on a Redis of their own, which the test takes away. */
-async function setup(t: TestContext): Promise<{ jobs: Jobs; server: TestServer; ready(): Promise<void> }> {
-  const server = await testServer(t, { settings: ['appendonly yes', 'appendfsync always'] });
+async function setup(t: TestContext, settings = DURABLE): Promise<Bundle> {
+  const server = await testServer(t, { settings });
   const client = server.connect('request');
   await untilReady(client, 5_000);
   const jobs = new Jobs({
@@ -16,7 +25,7 @@ async function setup(t: TestContext): Promise<{ jobs: Jobs; server: TestServer; 
     keys: keyspace('t', { isCluster: false }),
   });
   t.onTestFinished(() => jobs.close());
-  return { jobs, server, ready: () => untilReady(client, 5_000) };
+  return { jobs, server, client, ready: () => untilReady(client, 5_000) };
 }
 
 async function elapsedMs(work: () => Promise<unknown>): Promise<number> {
@@ -110,18 +119,20 @@ describe('while Redis is away', () => {
     server.resume();
   });
 
+  it('holds a bounded number of jobs that Redis has not taken yet', async (t) => {
+    const { jobs } = await setup(t, ['save ""']);
+
+    const enqueuing = Promise.allSettled(
+      Array.from({ length: 50_000 }, () => jobs.enqueue('q', { name: 'n' })),
+    );
+
+    await expect(jobs.enqueue('q', { name: 'n' })).rejects.toMatchObject({ code: 'overloaded' });
+    await enqueuing;
+    expect((await jobs.enqueue('q', { name: 'n' })).created).toBe(true);
+  });
+
   it('takes nothing half when Redis is full', async (t) => {
-    const server = await testServer(t, {
-      settings: ['save ""', 'maxmemory 3mb', 'maxmemory-policy noeviction'],
-    });
-    const client = server.connect('request');
-    await untilReady(client, 5_000);
-    const jobs = new Jobs({
-      client,
-      subscriber: server.connect('subscriber'),
-      keys: keyspace('t', { isCluster: false }),
-    });
-    t.onTestFinished(() => jobs.close());
+    const { jobs, client } = await setup(t, ['save ""', 'maxmemory 3mb', 'maxmemory-policy noeviction']);
 
     const refusals = [];
     let stored = 0;
