@@ -3,7 +3,7 @@
  * and a crash leaves one of them. Changes to one user take turns in this process and, by a lock file, between processes.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, opendir, readFile, rename, unlink } from 'node:fs/promises';
+import { mkdir, open, opendir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Clock, systemClock } from '@sluice/runtime';
 import type { Creation, Deed, NewSession, SessionDriver, SessionRecord, Verdict } from './driver.ts';
@@ -24,6 +24,10 @@ import type { PresentedToken, SessionAddress } from './token.ts';
 /** A request has 2 s in all. */
 const LOCK_WAIT_MS = 1_500;
 const FILES_PER_PAGE = 500;
+/** A file of one user; all others are drafts and locks. */
+const LEDGER = /^[\da-f]{24}\.json$/;
+/** No change takes so long. */
+const LEFTOVER_AFTER_MS = 3_600_000;
 
 export class FileSessionDriver implements SessionDriver {
   readonly #directory: string;
@@ -74,7 +78,8 @@ export class FileSessionDriver implements SessionDriver {
   async *users(): AsyncIterable<string[]> {
     let page: string[] = [];
     for await (const path of this.#files()) {
-      page.push(Buffer.from(basename(path, '.json'), 'hex').toString('base64url'));
+      if (!LEDGER.test(basename(path))) continue;
+      page.push(userOf(path));
       if (page.length < FILES_PER_PAGE) continue;
       yield page;
       page = [];
@@ -82,16 +87,22 @@ export class FileSessionDriver implements SessionDriver {
     if (page.length > 0) yield page;
   }
 
-  /** Removes the files of users whose sessions have all expired; answers how many. Nothing else does: call it now and then. */
+  /**
+   * Removes the files of users whose sessions have all expired, and what a process that died in the middle left; answers
+   * how many users. Nothing else does: call it now and then.
+   */
   async sweep(): Promise<number> {
     let removed = 0;
-    for await (const page of this.users()) {
-      for (const user of page) {
-        const ledger = await this.#load(user);
-        if (!ledger || isNeeded(ledger, this.#clock.now())) continue;
-        await this.#change(user, () => undefined);
-        removed += 1;
+    for await (const path of this.#files()) {
+      if (!LEDGER.test(basename(path))) {
+        await unlinkLeftover(path, this.#clock.now());
+        continue;
       }
+      const user = userOf(path);
+      const ledger = await this.#load(user);
+      if (!ledger || isNeeded(ledger, this.#clock.now())) continue;
+      await this.#change(user, () => undefined);
+      removed += 1;
     }
     return removed;
   }
@@ -155,13 +166,26 @@ export class FileSessionDriver implements SessionDriver {
         if (!shard.isDirectory()) continue;
         const directory = join(this.#directory, shard.name);
         for await (const entry of await opendir(directory)) {
-          if (/^[\da-f]{24}\.json$/.test(entry.name)) yield join(directory, entry.name);
+          yield join(directory, entry.name);
         }
       }
     } catch (error) {
       // No directory, no sessions.
       if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
     }
+  }
+}
+
+function userOf(path: string): string {
+  return Buffer.from(basename(path, '.json'), 'hex').toString('base64url');
+}
+
+async function unlinkLeftover(path: string, nowMs: number): Promise<void> {
+  try {
+    if ((await stat(path)).mtimeMs < nowMs - LEFTOVER_AFTER_MS) await unlink(path);
+  } catch (error) {
+    // It was a live one after all, and is gone already.
+    if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
   }
 }
 

@@ -9,17 +9,8 @@ import { type SessionKeys, sessionKeys } from './keys.ts';
 import { createScript, presentScript, revokeAllScript } from './scripts.ts';
 import type { PresentedToken, SessionAddress } from './token.ts';
 
-/** What a list shows of a session; the data stays where it is. */
-const LISTED_FIELDS = [
-  'user_id',
-  'version',
-  'created',
-  'seen',
-  'ends',
-  'address',
-  'agent',
-  'generation',
-] as const;
+/** What never changes of a session; stored as JSON, and not looked into by any script. */
+type About = Pick<SessionRecord, 'userId' | 'address' | 'agent'>;
 
 export class RedisSessionDriver implements SessionDriver {
   readonly #client: RedisClient;
@@ -38,15 +29,13 @@ export class RedisSessionDriver implements SessionDriver {
       args: {
         id: place.id,
         hash: place.hash,
-        user_id: userId ?? '',
+        about: JSON.stringify({ userId, address, agent } satisfies About),
         data,
         idle_ms: session.idleMs,
         absolute_ms: session.absoluteMs,
         generation: session.generation ?? '',
         max_per_user: session.maxPerUser,
         when_full: session.whenFull,
-        address: address ?? '',
-        agent: agent ?? '',
       },
     })) as ['created', string, string, string, string[]] | ['revoked', string] | ['full'];
     if (reply[0] === 'full') return { kind: 'full' };
@@ -85,8 +74,7 @@ export class RedisSessionDriver implements SessionDriver {
       case 'conflict':
         return { kind: 'conflict', version: Number(reply[1]) };
       case 'live': {
-        const [, expiry, userId, version, created, seen, ends, address, agent, data, ended] =
-          reply as unknown as LiveReply;
+        const [, expiry, version, created, seen, ends, about, data, ended] = reply as unknown as LiveReply;
         // The session that ended itself has no key left.
         if (deed.kind !== 'end') await this.#discard(token.user, ended);
         return {
@@ -94,15 +82,13 @@ export class RedisSessionDriver implements SessionDriver {
           ended: ended.length,
           record: {
             id: token.id,
-            userId: userId || null,
+            ...(JSON.parse(about) as About),
             data: deed.kind === 'save' ? deed.data : data,
             version: Number(version),
             createdAtMs: Number(created),
             seenAtMs: Number(seen),
             expiresAtMs: Number(expiry),
             endsAtMs: Number(ends),
-            address: address || null,
-            agent: agent || null,
           },
         };
       }
@@ -110,36 +96,41 @@ export class RedisSessionDriver implements SessionDriver {
   }
 
   async list(user: string, { withData = false }: { withData?: boolean } = {}): Promise<SessionRecord[]> {
-    const known = await this.#client.hgetall(this.#keys.user(user));
-    const generation = `${known.born}.${known.generation}`;
-    const ids = Object.keys(known).flatMap((field) => (field.startsWith('s:') ? [field.slice(2)] : []));
+    const userKey = this.#keys.user(user);
+    const fields = await this.#client.hkeys(userKey);
+    const ids = fields.flatMap((field) => (field.startsWith('s:') ? [field.slice(2)] : []));
     if (ids.length === 0) return [];
-    const pipeline = this.#client.pipeline();
-    for (const id of ids)
-      pipeline.hmget(this.#keys.session(user, id), ...LISTED_FIELDS, ...(withData ? ['data'] : []));
-    const replies = (await pipeline.exec()) ?? [];
-    return replies.flatMap(([error, reply], at) => {
+    // One moment for all of them: a revocation is seen everywhere or nowhere.
+    const moment = this.#client.multi().hgetall(userKey);
+    const wanted = [
+      'generation',
+      'version',
+      'created',
+      'seen',
+      'ends',
+      'about',
+      ...(withData ? ['data'] : []),
+    ];
+    for (const id of ids) moment.hmget(this.#keys.session(user, id), ...wanted);
+    const [[userError, known], ...replies] = ((await moment.exec()) ?? []) as [UserReply, ...SessionReply[]];
+    if (userError) throw userError;
+    return replies.flatMap(([error, values], at) => {
       // ioredis: exec() does not reject for one failed command.
       if (error) throw error;
-      const [userId, version, created, seen, ends, address, agent, ofGeneration, data] = reply as (
-        | string
-        | null
-      )[];
-      const id = ids[at];
-      // Expired, ended or revoked between the two trips.
-      if (id === undefined || ofGeneration !== generation) return [];
+      const id = ids[at] as string;
+      const expiry = known[`s:${id}`];
+      const [generation, version, created, seen, ends, about, data] = values;
+      if (!about || expiry === undefined || generation !== `${known.born}.${known.generation}`) return [];
       return [
         {
           id,
-          userId: userId || null,
+          ...(JSON.parse(about) as About),
           data: data ?? '',
           version: Number(version),
           createdAtMs: Number(created),
           seenAtMs: Number(seen),
-          expiresAtMs: Number(known[`s:${id}`]),
+          expiresAtMs: Number(expiry),
           endsAtMs: Number(ends),
-          address: address || null,
-          agent: agent || null,
         },
       ];
     });
@@ -189,16 +180,16 @@ export class RedisSessionDriver implements SessionDriver {
 type LiveReply = [
   kind: 'live',
   expiry: string,
-  userId: string,
   version: string,
   created: string,
   seen: string,
   ends: string,
-  address: string,
-  agent: string,
+  about: string,
   data: string,
   ended: string[],
 ];
+type UserReply = [error: Error | null, fields: Record<string, string>];
+type SessionReply = [error: Error | null, values: (string | null)[]];
 
 function deedArguments(deed: Deed): (string | number)[] {
   switch (deed.kind) {

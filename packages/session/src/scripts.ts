@@ -4,19 +4,7 @@ import { defineScript } from '@sluice/redis';
 export const createScript = defineScript({
   source: new URL('./lua/create.lua', import.meta.url),
   keys: ['session', 'user'],
-  args: [
-    'id',
-    'hash',
-    'user_id',
-    'data',
-    'idle_ms',
-    'absolute_ms',
-    'generation',
-    'max_per_user',
-    'when_full',
-    'address',
-    'agent',
-  ],
+  args: ['id', 'hash', 'about', 'data', 'idle_ms', 'absolute_ms', 'generation', 'max_per_user', 'when_full'],
 });
 
 export const presentScript = defineScript({

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Clock } from '@sluice/runtime';
@@ -116,6 +116,23 @@ test('a logout removes the file, a sweep those of users long gone and no others'
   expect(swept).toBe(1);
   expect(await filesIn(directory)).toHaveLength(1);
   expect(await sessions.read(live.token)).toBeDefined();
+});
+
+test('a sweep removes what a process that died left behind, and nothing that is under way', async (t) => {
+  const { sessions, directory, driver } = await onFile(t);
+  const { token } = await sessions.create({ userId: 'ada' });
+  const [file = ''] = await filesIn(directory);
+  const [old, fresh] = [`${file}.0123.tmp`, `${file}.4567.tmp`];
+  await writeFile(old, '{');
+  await writeFile(fresh, '{');
+  const longAgo = new Date(Date.now() - 2 * 3_600_000);
+  await utimes(old, longAgo, longAgo);
+
+  const swept = await driver.sweep();
+
+  expect(swept).toBe(0);
+  expect((await filesIn(directory)).sort()).toEqual([file, fresh]);
+  expect(await sessions.read(token)).toBeDefined();
 });
 
 test('a file that cannot be read is a failure, not the absence of a session', async (t) => {

@@ -4,24 +4,21 @@
 -- KEYS[2] user          hash: born, generation, and 's:<id>' = expiry in ms of each session; outlives them all
 -- ARGV[1] id            the session's id
 -- ARGV[2] hash          keyed hash of its token
--- ARGV[3] user_id       '' for nobody
+-- ARGV[3] about         what never changes, not looked into here: user id, address, agent
 -- ARGV[4] data          JSON text
 -- ARGV[5] idle_ms       idle timeout
 -- ARGV[6] absolute_ms   absolute timeout
 -- ARGV[7] generation    what the user's generation must still be, '' when nobody looked
 -- ARGV[8] max_per_user  sessions a user may have, at most 1,000
 -- ARGV[9] when_full     end_oldest | refuse
--- ARGV[10] address      where the login came from, '' unknown
--- ARGV[11] agent        what it came with, '' unknown
 --
 -- Reply: {'created', now, expiry, ends, {ids ended to make room}}
 --        {'revoked', generation}  the user's sessions were revoked since the caller looked
 --        {'full'}                 no room, and when_full is refuse
 local session_key, user_key = KEYS[1], KEYS[2]
-local id, hash, user_id, data = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local id, hash, about, data = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local idle, absolute = tonumber(ARGV[5]), tonumber(ARGV[6])
 local wanted_generation, max_per_user, when_full = ARGV[7], tonumber(ARGV[8]), ARGV[9]
-local address, agent = ARGV[10], ARGV[11]
 
 local function text(number) return string.format('%.0f', number) end
 
@@ -62,9 +59,8 @@ local ends = now + absolute
 local expiry = math.min(now + idle, ends)
 redis.call('DEL', session_key)
 redis.call('HSET', session_key,
-  'hash', hash, 'generation', born .. '.' .. generation, 'version', '1', 'user_id', user_id,
-  'created', text(now), 'seen', text(now), 'idle', text(idle), 'ends', text(ends),
-  'address', address, 'agent', agent, 'data', data)
+  'hash', hash, 'generation', born .. '.' .. generation, 'version', '1', 'created', text(now),
+  'seen', text(now), 'idle', text(idle), 'ends', text(ends), 'about', about, 'data', data)
 redis.call('PEXPIREAT', session_key, text(expiry))
 redis.call('HSET', user_key, 'born', born, 'generation', generation, 's:' .. id, text(expiry))
 if redis.call('PTTL', user_key) < expiry - now then redis.call('PEXPIREAT', user_key, text(expiry)) end

@@ -10,7 +10,7 @@
 --                   rotate: hash of the next token, overlap_ms
 --                   revoke_others: memory_ms
 --
--- Reply: {'live', expiry, session fields in the order below, {ids that the deed ended}}
+-- Reply: {'live', expiry, version, created, seen, ends, about, data ('' after a save), {ids that the deed ended}}
 --        {'absent'}             not listed, expired, of a past generation, or not this session's token
 --        {'reused'}             replaced by another token, and the overlap is over
 --        {'superseded'}         rotate: replaced already, the overlap still runs
@@ -21,29 +21,31 @@ local listing = 's:' .. id
 
 local function text(number) return string.format('%.0f', number) end
 
-local fields = redis.call('HMGET', session_key, 'user_id', 'version', 'created', 'seen', 'idle', 'ends', 'address',
-  'agent', 'data', 'hash', 'generation', 'previous', 'overlap_ends')
+local stored = redis.call('HMGET', session_key, 'hash', 'generation', 'version', 'created', 'seen', 'idle', 'ends',
+  'about', 'data')
 local user = redis.call('HMGET', user_key, 'born', 'generation', listing)
-if not fields[10] or not user[3] then return { 'absent' } end
+if not stored[1] or not user[3] then return { 'absent' } end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local expiry = tonumber(user[3])
-if expiry <= now or fields[11] ~= user[1] .. '.' .. user[2] then return { 'absent' } end
+if expiry <= now or stored[2] ~= user[1] .. '.' .. user[2] then return { 'absent' } end
 
 local is_superseded = false
-if fields[10] ~= hash then
-  if fields[12] ~= hash then return { 'absent' } end
-  if tonumber(fields[13]) <= now then return { 'reused' } end
+if stored[1] ~= hash then
+  local before = redis.call('HMGET', session_key, 'previous', 'overlap_ends')
+  if before[1] ~= hash then return { 'absent' } end
+  if tonumber(before[2]) <= now then return { 'reused' } end
   is_superseded = true
 end
 
-local idle, ends = tonumber(fields[5]), tonumber(fields[6])
+local version, created, seen, about, data = stored[3], stored[4], stored[5], stored[8], stored[9]
+local idle, ends = tonumber(stored[6]), tonumber(stored[7])
 local function renew(new_idle)
   idle = new_idle or idle
   expiry = math.min(now + idle, ends)
-  fields[4], fields[5] = text(now), text(idle)
-  redis.call('HSET', session_key, 'seen', fields[4], 'idle', fields[5])
+  seen = text(now)
+  redis.call('HSET', session_key, 'seen', seen, 'idle', text(idle))
   redis.call('PEXPIREAT', session_key, text(expiry))
   redis.call('HSET', user_key, listing, text(expiry))
   if redis.call('PTTL', user_key) < expiry - now then redis.call('PEXPIREAT', user_key, text(expiry)) end
@@ -53,12 +55,12 @@ local ended = {}
 if deed == 'touch' then
   -- A session with a short idle timeout is renewed more often, or use would not keep it alive.
   local every, new_idle = math.min(tonumber(ARGV[4]), idle / 4), tonumber(ARGV[5])
-  if now - tonumber(fields[4]) >= every or (new_idle and new_idle ~= idle) then renew(new_idle) end
+  if now - tonumber(seen) >= every or (new_idle and new_idle ~= idle) then renew(new_idle) end
 elseif deed == 'save' then
-  if ARGV[4] ~= '' and ARGV[4] ~= fields[2] then return { 'conflict', fields[2] } end
-  fields[2] = text(tonumber(fields[2]) + 1)
-  redis.call('HSET', session_key, 'version', fields[2], 'data', ARGV[5])
-  fields[9] = ''
+  if ARGV[4] ~= '' and ARGV[4] ~= version then return { 'conflict', version } end
+  version = text(tonumber(version) + 1)
+  redis.call('HSET', session_key, 'version', version, 'data', ARGV[5])
+  data = ''
   renew(tonumber(ARGV[6]))
 elseif deed == 'rotate' then
   if is_superseded then return { 'superseded' } end
@@ -85,4 +87,4 @@ elseif deed == 'revoke_others' then
   if redis.call('PTTL', user_key) < memory then redis.call('PEXPIRE', user_key, text(memory)) end
 end
 
-return { 'live', text(expiry), fields[1], fields[2], fields[3], fields[4], fields[6], fields[7], fields[8], fields[9], ended }
+return { 'live', text(expiry), version, created, seen, stored[7], about, data, ended }
