@@ -13,7 +13,7 @@ async function ready(t: TestContext, config: RedisConfig, profile: Profile) {
   return client;
 }
 
-describe.concurrent('a Cluster', () => {
+describe('a Cluster', () => {
   test('is walked on every master and emptied by prefix', async (t) => {
     const { config } = await testCluster(t);
     const client = await ready(t, config, 'request');
@@ -57,7 +57,7 @@ describe.concurrent('a Cluster', () => {
   });
 });
 
-describe.concurrent('a Sentinel', () => {
+describe('a Sentinel', () => {
   test('leads both profiles to the new master', { timeout: 30_000 }, async (t) => {
     const { config, master, replica } = await testSentinel(t);
     const [request, worker] = [await ready(t, config, 'request'), await ready(t, config, 'worker')];
