@@ -81,14 +81,18 @@ export class RedisDriver implements CacheDriver {
 
   async write(write: Write): Promise<WriteOutcome> {
     if (write.ifMatch) return await this.#writeMatching(write, write.ifMatch);
-    return outcomeOf(write, await this.#turn.run(setCommand(this.#root, write)));
+    return outcomeOf(write, await this.#turn.write({ ...write, key: this.#root + write.key }));
   }
 
   async writeMany(writes: readonly Write[]): Promise<(WriteOutcome | Error)[]> {
-    const plain = writes.filter(({ ifMatch }) => !ifMatch);
-    const conditional = writes.filter(({ ifMatch }) => ifMatch);
+    const plain: Write[] = [];
+    const conditional: Write[] = [];
+    for (const write of writes) {
+      if (write.ifMatch) conditional.push(write);
+      else plain.push({ ...write, key: this.#root + write.key });
+    }
     const [replies, outcomes] = await Promise.all([
-      this.#turn.runMany(plain.map((write) => setCommand(this.#root, write))),
+      this.#turn.writeMany(plain),
       Promise.all(conditional.map((write) => this.#writeMatching(write, write.ifMatch ?? []).catch(asError))),
     ]);
     const plainReplies = replies.values();
@@ -207,14 +211,6 @@ export class RedisDriver implements CacheDriver {
     })) as number[];
     return present.map((position) => writes[position - 1]?.key ?? '');
   }
-}
-
-function setCommand(root: string, { key, bytes, ttlMs, when }: Write): RedisCommand {
-  const args: RedisCommand['args'] = [root + key, bytes];
-  if (ttlMs === 'keep') args.push('KEEPTTL');
-  else if (ttlMs !== null) args.push('PX', ttlMs);
-  if (when) args.push(when === 'absent' ? 'NX' : 'XX');
-  return { name: 'set', args };
 }
 
 /** SET answers OK, or nil when NX or XX kept it from storing. */

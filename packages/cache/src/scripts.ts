@@ -44,3 +44,10 @@ export const release = defineScript({
   keys: ['entry', 'lease'],
   args: ['token', 'word', 'ttl'],
 });
+export const writeMany = defineScript({
+  source: lua('write_many'),
+  keys: [],
+  args: [],
+  moreKeys: true,
+  moreArgs: true,
+});
