@@ -34,7 +34,11 @@ export class FirstKey implements Service {
       const made = await this.#keyRing.ensureFirstKey();
       if (made) this.#show(made.key);
     } catch (error) {
-      if (!redisFault(error)) this.#log.error({ error }, 'first key not made');
+      if (!redisFault(error)) {
+        // Another master secret, for one: no retry mends it, and each would be one more line.
+        this.#log.error({ error }, 'first key not made');
+        return;
+      }
       if (!this.#isStopped) this.#timer = setTimeout(() => void this.#ensure(), RETRY_MS);
     }
   }
