@@ -41,11 +41,13 @@ export async function testServer(
   const file = join(directory, 'redis.conf');
   await writeFile(file, ['bind 127.0.0.1', `port ${port}`, `dir ${directory}`, ...settings, ''].join('\n'));
   const clients: RedisClient[] = [];
+  const started: ChildProcess[] = [];
   let server: ChildProcess | undefined;
 
   const start = async () => {
     const mode = isSentinel ? ['--sentinel'] : [];
     server = spawn('redis-server', [file, ...mode], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] });
+    started.push(server);
     await untilReadyLine(server);
   };
   const end = async (signal: NodeJS.Signals) => {
@@ -68,6 +70,8 @@ export async function testServer(
   };
   t.onTestFinished(async () => {
     await Promise.all(clients.map((client) => close(client, 100)));
+    // Every one, should a test have started a second before the first was gone.
+    for (const each of started) each.kill('SIGKILL');
     await end('SIGKILL');
     await rm(directory, { recursive: true, force: true });
   });
