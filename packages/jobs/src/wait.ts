@@ -33,9 +33,9 @@ const EVENT_GRACE_MS = 500;
 const MAX_TIMER_MS = 2_147_483_647;
 
 export interface WaiterOptions {
-  reader: Reader;
-  events: EventReader;
-  queues: Queues;
+  reader: Pick<Reader, 'get' | 'find'>;
+  events: Pick<EventReader, 'listen'>;
+  queues: Pick<Queues, 'open'>;
   clock: Clock;
 }
 

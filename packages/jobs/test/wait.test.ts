@@ -1,4 +1,9 @@
-import { describe, expect, it, vi } from 'vitest';
+import { systemClock } from '@sluice/runtime';
+import { describe, expect, it } from 'vitest';
+import { BullConnection } from '../src/bullmq.ts';
+import type { StreamEvent } from '../src/event-reader.ts';
+import { Queues } from '../src/queues.ts';
+import { Waiter } from '../src/wait.ts';
 import { setup } from './setup.ts';
 
 describe('waitForResult', () => {
@@ -57,17 +62,36 @@ describe('waitForResult', () => {
 
   it('tells the result of a job that is gone before its event is read', async (t) => {
     const { jobs, redis } = await setup(t);
-    const { id } = await jobs.enqueue('q', { name: 'n', opts: { ttl: 60 } });
-    const base = `${redis.keys.queuePrefix('q')}:q:`;
-    const waiting = jobs.waitForResult('q', id, { timeoutMs: 10_000 });
-    const { expiresAt } = await jobs.get('q', id);
-    await redis.client.unlink(base + id);
+    const { id } = await jobs.enqueue('q', { name: 'n' });
+    const job = await jobs.get('q', id);
+    const connection = new BullConnection(redis.client);
+    t.onTestFinished(() => connection.close());
+    let heard: (event: StreamEvent) => void = () => undefined;
+    const waiter = new Waiter({
+      clock: systemClock,
+      queues: new Queues({ connection, keys: redis.keys }),
+      reader: {
+        get: async () => job,
+        async find() {
+          setTimeout(
+            () => heard({ id: '1-0', fields: { event: 'completed', jobId: id, returnvalue: '"late"' } }),
+            20,
+          );
+          return undefined;
+        },
+      },
+      events: {
+        async listen(_stream, { onEvent }) {
+          heard = onEvent;
+          return { from: '0-0', stop: () => undefined };
+        },
+      },
+    });
 
-    // At its expiry the wait looks, and finds nothing.
-    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan((expiresAt as number) + 50), { interval: 5 });
-    await redis.client.xadd(`${base}events`, '*', 'event', 'completed', 'jobId', id, 'returnvalue', '"late"');
-
-    expect(await waiting).toMatchObject({ kind: 'completed', result: { text: '"late"' } });
+    expect(await waiter.wait('q', id, { timeoutMs: 10_000 })).toMatchObject({
+      kind: 'completed',
+      result: { text: '"late"' },
+    });
   });
 
   it('ends when the job is removed', async (t) => {
