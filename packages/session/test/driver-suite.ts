@@ -173,13 +173,14 @@ export function describeSessions(
     test('changes made at the same time by a function are all kept', async (t) => {
       const { sessions, another } = await setup(t);
       const { token } = await sessions.create({ userId: 'ada', data: { count: 0 } });
-      const writers = [sessions, another(), sessions, another(), sessions, another(), sessions, another()];
+      const elsewhere = another();
+      const writers = [sessions, elsewhere, sessions, elsewhere, sessions];
 
       await Promise.all(
         writers.map((each) => each.update(token, ({ count }) => ({ count: Number(count) + 1 }))),
       );
 
-      expect(await sessions.read(token)).toMatchObject({ version: 9, data: new JsonText('{"count":8}') });
+      expect(await sessions.read(token)).toMatchObject({ version: 6, data: new JsonText('{"count":5}') });
     });
 
     test('a patch changes what it names, on the version it names, and nothing else', async (t) => {
@@ -442,7 +443,7 @@ export function describeSessions(
     test('a login beyond the limit is refused where the store says so, and expired sessions do not count', async (t) => {
       const { sessions } = await setup(t, { maxPerUser: 2, whenFull: 'refuse' });
       await sessions.create({ userId: 'ada' });
-      const { token } = await sessions.create({ userId: 'ada', idleMs: 1_000 });
+      const { token } = await sessions.create({ userId: 'ada', idleMs: 2_000 });
 
       const refused = sessions.create({ userId: 'ada' });
 
