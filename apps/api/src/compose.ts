@@ -8,8 +8,6 @@ import { clientAddressBy, Limiter } from '@sluice/rate-limit';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
 import { Sessions } from '@sluice/session';
 import { createApp } from './app.ts';
-import { createBoard } from './board/board.ts';
-import { BullQueues } from './board/bullmq.ts';
 import { CacheServices } from './cache-services.ts';
 import type { ApiConfig } from './config.ts';
 import { Connections } from './connections.ts';
@@ -20,6 +18,7 @@ import { createAuthentication } from './http/authentication.ts';
 import { createAdmission } from './http/limit.ts';
 import type { Door } from './http/mount.ts';
 import { createObserver } from './http/observation.ts';
+import { lazyPages } from './lazy-pages.ts';
 import { registerLimitMetrics } from './limit-metrics.ts';
 import { cacheHandlers } from './routes/cache.ts';
 import { cacheOperationHandlers } from './routes/cache-operations.ts';
@@ -33,6 +32,7 @@ import { HttpServer } from './server.ts';
 import { SessionStore } from './session-store.ts';
 
 export const VERSION = '0.1.0';
+const BOARD_PATH = '/admin/queues';
 
 export interface Api {
   server: HttpServer;
@@ -114,23 +114,26 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   registerGauges({ metrics, jobs, connections, channels });
   registerLimitMetrics({ metrics, limiter });
 
+  const clientAddress = clientAddressBy(config.limits.trustedProxies);
   const door: Door = {
     authenticate: createAuthentication({ keyRing, allowsQueryCredentials: config.allowsQueryCredentials }),
-    admit: createAdmission({ limiter, clientAddress: clientAddressBy(config.limits.trustedProxies) }),
+    admit: createAdmission({ limiter, clientAddress }),
     maxValueBytes: config.maxValueBytes,
     maxBatchBytes: config.maxBatchBytes,
     observe: createObserver({ log, metrics, accessLog: config.accessLog }),
   };
-  const boardQueues = new BullQueues({ client: connections.role('queue'), keys });
-  const board = createBoard({
-    keys: keyRing,
-    queues: {
-      names: () => knownQueues(connections.role('queue'), keys),
-      open: (name) => boardQueues.open(name),
-      isJobId,
-    },
-    secret: deriveSecret(secret, 'board'),
-    log,
+  const board = lazyPages(BOARD_PATH, async () => {
+    const { createBoard } = await import('./board/board.ts');
+    const { BullQueues } = await import('./board/bullmq.ts');
+    const client = connections.role('queue');
+    const queues = new BullQueues({ client, keys });
+    return createBoard({
+      keys: keyRing,
+      queues: { names: () => knownQueues(client, keys), open: (name) => queues.open(name), isJobId },
+      secret: deriveSecret(secret, 'board'),
+      clientAddress,
+      log,
+    });
   });
   const fetch = createApp(
     {

@@ -4,7 +4,6 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { routes } from '@sluice/contract';
-import { openApiDocument } from '@sluice/contract/openapi';
 import { Hono } from 'hono';
 import type { Pages } from './app.ts';
 
@@ -53,17 +52,11 @@ const START = `SwaggerUIBundle({
 /** Pages for everyone: the document tells what there is, not what is in it. */
 export function createDocs(options: { version: string }): Pages[] {
   const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
-  let documentText: string | undefined;
+  let documentText: Promise<string> | undefined;
 
-  const document = new Hono().get('/', (c) => {
-    documentText ??= JSON.stringify(
-      openApiDocument(Object.values(routes), {
-        title: TITLE,
-        version: options.version,
-        description: DESCRIPTION,
-      }),
-    );
-    return c.body(documentText, 200, { 'Content-Type': 'application/json; charset=utf-8' });
+  const document = new Hono().get('/', async (c) => {
+    documentText ??= printDocument(options.version);
+    return c.body(await documentText, 200, { 'Content-Type': 'application/json; charset=utf-8' });
   });
   const page = new Hono()
     .get('/', (c) =>
@@ -84,4 +77,12 @@ export function createDocs(options: { version: string }): Pages[] {
     { path: '/openapi.json', app: document },
     { path: '/docs', app: page },
   ];
+}
+
+/** Loaded by the first who asks: a start needs neither the generator nor the document. */
+async function printDocument(version: string): Promise<string> {
+  const { openApiDocument } = await import('@sluice/contract/openapi');
+  return JSON.stringify(
+    openApiDocument(Object.values(routes), { title: TITLE, version, description: DESCRIPTION }),
+  );
 }

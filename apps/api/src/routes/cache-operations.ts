@@ -1,7 +1,6 @@
 /** This file owns the answers beside a cache service's keys: partial changes, counters, leases, tags, statistics. */
 import { type CacheEntry, type Changes, type Lending, readTtl } from '@sluice/cache';
 import { type ErrorCode, type RouteDeclaration, routes } from '@sluice/contract';
-import { openApiDocument } from '@sluice/contract/openapi';
 import { DomainError, JsonText } from '@sluice/runtime';
 import type { CacheServices } from '../cache-services.ts';
 import type { Call, Handlers } from '../http/call.ts';
@@ -97,7 +96,7 @@ export function cacheOperationHandlers(options: {
     cacheSpec: onService(services, async (_, { cache, service }) => {
       let spec = specs.get(cache.name);
       if (spec === undefined) {
-        spec = specOf(cache.name, service.config.label, version);
+        spec = await specOf(cache.name, service.config.label, version);
         specs.set(cache.name, spec);
       }
       return jsonText(200, spec);
@@ -155,7 +154,7 @@ function snakeCased(figures: object): Record<string, number> {
 }
 
 /** The cache's routes with this service's name in their paths. */
-function specOf(name: string, label: string, version: string): string {
+async function specOf(name: string, label: string, version: string): Promise<string> {
   const all: readonly RouteDeclaration[] = Object.values(routes);
   const own = all
     .filter(({ path }) => path.startsWith('/api/v2/{service}'))
@@ -164,6 +163,8 @@ function specOf(name: string, label: string, version: string): string {
       path: declaration.path.replace('{service}', name),
       ...(declaration.params && { params: declaration.params.omit({ service: true }) }),
     }));
+  // Loaded by the first who asks: the generator is larger than all the rest here.
+  const { openApiDocument } = await import('@sluice/contract/openapi');
   return JSON.stringify(
     openApiDocument(own, { title: label, version, description: `Cache service ${name}` }),
   );
