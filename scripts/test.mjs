@@ -15,6 +15,8 @@ import {
 } from './setup.mjs';
 import { CommandError, run, step } from './steps.mjs';
 
+/** A test run that hangs must end before whoever waits for it gives up. */
+const TESTS_TIMEOUT_MS = 1_080_000;
 const CHROMIUMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
 checkNode();
@@ -60,7 +62,11 @@ async function runTests(args) {
   const env = failed.includes('Build') ? {} : { SLUICE_IS_BUILT: 'true' };
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   try {
-    const status = await run(tool('vitest'), ['run', ...reporters, ...args], { shows: true, env }).then(
+    const status = await run(tool('vitest'), ['run', ...reporters, ...args], {
+      shows: true,
+      env,
+      timeoutMs: TESTS_TIMEOUT_MS,
+    }).then(
       () => 0,
       () => 1,
     );

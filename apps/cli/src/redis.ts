@@ -23,7 +23,7 @@ export async function withRedis<T>(config: CliConfig, work: (redis: RedisAtHand)
     if (redis.kind === 'in-process') {
       throw new CommandFailure(
         `No Redis: the environment names none, none runs in ${config.redisDirectory}, and redis-server is not installed. ` +
-          'Start one with `sluice up`, or say where yours is with REDIS_URL=redis://host:6379.',
+          'Start one with `npx sluice up`, or say where yours is with REDIS_URL=redis://host:6379.',
       );
     }
     return await connected(config, configOf(redis.url), work);

@@ -60,7 +60,7 @@ test('says what is wrong with a scope and makes no key', async (t) => {
     stderr: expect.stringContaining("scope 'queue:write' names no area of cache, "),
   });
   expect((await keys('list')).stdout).toBe(
-    'No keys yet. `sluice up` makes the first; `sluice keys create` makes more.\n',
+    'No keys yet. `npx sluice up` makes the first, `npx sluice keys create` makes more.\n',
   );
 });
 

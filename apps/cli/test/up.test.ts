@@ -86,6 +86,23 @@ test('says that it is running already, in the same folder', async (t) => {
   });
 });
 
+test('obeys keys made and revoked beside it', async (t) => {
+  const { up, variables } = await setup(t);
+  const { url } = await opened(up());
+  const keys = async (...args: string[]) =>
+    (await start(t, ['keys', ...args, '--json'], variables).result).stdout;
+
+  const made = JSON.parse(await keys('create', '--label', 'a', '--scope', '*')) as {
+    id: string;
+    key: string;
+  };
+
+  const status = async () => (await call(url, made.key, '/api/v2/redis')).status;
+  await expect.poll(status, { timeout: 5_000 }).toBe(200);
+  await keys('revoke', made.id);
+  await expect.poll(status, { timeout: 5_000 }).toBe(401);
+});
+
 test('uses the Redis that the environment names, and starts none', async (t) => {
   const { up, directory } = await setup(t);
   const { prefix, allKeys } = await testRedis(t);
@@ -229,6 +246,7 @@ async function setup(t: TestContext) {
   const variables = { SLUICE_DATA_DIR: directory, PORT: String(await freePort()), CACHE_DRIVER: 'redis' };
   return {
     directory,
+    variables,
     up: (more: NodeJS.ProcessEnv = {}, args: string[] = []) =>
       start(t, ['up', ...args], { ...variables, ...more }),
   };

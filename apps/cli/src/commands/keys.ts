@@ -26,8 +26,8 @@ ${Object.entries(SCOPE_VERBS)
   .join('\n')}
 
 Examples
-  sluice keys create --label shop --scope jobs:enqueue:mail --scope 'cache:read:redis/product:*'
-  sluice keys create --label ops --scope '*' --expires 30d`;
+  npx sluice keys create --label shop --scope jobs:enqueue:mail --scope 'cache:read:redis/product:*'
+  npx sluice keys create --label ops --scope '*' --expires 30d`;
 
 export function addKeysCommand(program: Command, terminal: Terminal): void {
   const keys = program.command('keys').description('API keys: create, list, revoke');
@@ -79,7 +79,9 @@ async function list(options: SharedOptions, terminal: Terminal): Promise<void> {
   const records = await withKeyRing(options, terminal, (keyRing) => keyRing.list());
   if (options.json) return print(terminal, [JSON.stringify(records)]);
   if (records.length === 0)
-    return print(terminal, ['No keys yet. `sluice up` makes the first; `sluice keys create` makes more.']);
+    return print(terminal, [
+      'No keys yet. `npx sluice up` makes the first, `npx sluice keys create` makes more.',
+    ]);
   const rows = records.map((record) => [
     record.id,
     stateOf(record),

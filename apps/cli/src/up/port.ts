@@ -57,7 +57,7 @@ function explain({ code, message }: NodeJS.ErrnoException, host: string, port: n
     case 'EADDRINUSE':
       return (
         `Port ${port} is taken: another program, or another Sluice, listens there. ` +
-        `Stop it, or choose another port: PORT=${port === 65_535 ? 8_080 : port + 1} npm start, or \`sluice up --port …\`.`
+        `Stop it, or choose another port: PORT=${port === 65_535 ? 8_080 : port + 1} npm start, or \`npx sluice up --port …\`.`
       );
     case 'EACCES':
       return `This user may not listen on port ${port}. Choose one above 1023: PORT=8080 npm start.`;

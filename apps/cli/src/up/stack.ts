@@ -109,7 +109,7 @@ async function explainTaken(config: CliConfig, error: unknown): Promise<never> {
   if (!running) throw error;
   throw new CommandFailure(
     `Sluice is running already, with its data in ${config.dataDirectory}. Stop that one first (Ctrl-C in its terminal), ` +
-      'or run a second one with another port and another folder: sluice up --port 8090 --data-dir .sluice-2',
+      'or run a second one with another port and another folder: npm start -- --port 8090 --data-dir .sluice-2',
   );
 }
 
