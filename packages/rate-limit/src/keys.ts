@@ -15,19 +15,21 @@ export interface Subject {
 
 /** One text or several parts (`['k_1', 'POST /x']`). `%`, `|`, `{` and `}` inside a part are percent-encoded: parts stay apart. */
 export function subjectOf(key: string | readonly string[]): Subject {
-  if (typeof key === 'string') {
-    const text = escapePart(key);
-    return { text, tag: text };
-  }
-  const parts = key.map(escapePart);
-  return { text: parts.join('|'), tag: parts[0] ?? '' };
+  const text = subjectText(key);
+  return { text, tag: typeof key === 'string' ? text : escapePart(key[0] ?? '') };
+}
+
+/** `subjectOf(key).text`, for whoever needs no more. */
+export function subjectText(key: string | readonly string[]): string {
+  return typeof key === 'string' ? escapePart(key) : key.map(escapePart).join('|');
 }
 
 /**
  * `{prefix}:limit:{<tag>}:<policy>:<shape>[:<subject>]`, one for each subject of each policy. The shape says how its
  * value is counted, so a policy that changes its algorithm or period begins anew and never reads the old count.
  *
- * TTL: until the state is the same as none, plus a second. A string, or a sorted set of leases for concurrency.
+ * TTL: until the state is the same as none, and at most 61 s more. A string of doubles, or a sorted set of leases for
+ * concurrency.
  */
 export function limitKeys(keys: Keyspace): (policy: string, shape: string, subject: Subject) => string {
   const root = keys.root('limit');
@@ -42,6 +44,8 @@ function bound(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64url')}`;
 }
 
+const SIGNS = /[%|{}]/;
+
 function escapePart(part: string): string {
-  return /[%|{}]/.test(part) ? part.replace(/[%|{}]/g, encodeURIComponent) : part;
+  return SIGNS.test(part) ? part.replace(/[%|{}]/g, encodeURIComponent) : part;
 }

@@ -13,6 +13,7 @@ import {
   type Taken,
 } from './decision.ts';
 import { RECHECK_AFTER_MS } from './denials.ts';
+import { subjectText } from './keys.ts';
 import { LocalCounts } from './local-counts.ts';
 import type { Policy, Tally } from './policy.ts';
 import { type Asked, leaseFor, PolicySet } from './policy-set.ts';
@@ -106,9 +107,9 @@ export class Limiter {
    * Rejects with `policy_unknown`, and with `TypeError` for a faulty cost or the same policy and key twice.
    */
   async take(...asks: readonly Ask[]): Promise<Decision> {
-    const asked = this.#policies.resolve(asks, leaseFor);
-    const remembered = this.#remembered(asked);
+    const remembered = this.#remembered(asks);
     if (remembered) return remembered;
+    const asked = this.#policies.resolve(asks, leaseFor);
     const outcomes = await this.#ask('take', asked);
     const isAllowed = outcomes.every(passes);
     this.#count(outcomes, isAllowed);
@@ -174,19 +175,21 @@ export class Limiter {
   }
 
   /** The refusal of a take that memory knows must fail. What is not remembered is not asked: it may refuse for longer. */
-  #remembered(asked: readonly Asked[]): Decision | undefined {
+  #remembered(asks: readonly Ask[]): Decision | undefined {
     const nowMs = this.#clock.monotonicMs();
     let atMs = 0;
     let quotas: Quota[] | undefined;
-    for (const { check } of asked) {
-      const { rule, subject, cost } = check;
-      const denial = rule.denials.find(subject.text, cost, nowMs);
-      if (denial === undefined) continue;
+    for (const { policy, key, cost = 1 } of asks) {
+      const subject = subjectText(key);
+      const rule = this.#policies.get(policy).ruleFor(subject);
+      const denial = rule?.denials.find(subject, cost, nowMs);
+      if (rule === undefined || denial === undefined) continue;
       rule.policy.tally.refused += 1;
       rule.policy.tally.remembered += 1;
       atMs = denial.epochMs + nowMs;
-      quotas ??= [];
-      quotas.push(rememberedQuota(rule, denial, nowMs));
+      const quota = rememberedQuota(rule, denial, nowMs);
+      if (quotas) quotas.push(quota);
+      else quotas = [quota];
     }
     return quotas && decisionOf(quotas, atMs, []);
   }

@@ -88,6 +88,7 @@ export class Policy {
 
   /** The override named exactly so, else the wildcard that says most, else the default; `undefined`: no limit at all. */
   ruleFor(subject: string): Rule | undefined {
+    if (this.#exact.size === 0 && this.#wildcards.length === 0) return this.#default;
     const found =
       this.#exact.get(subject) ??
       this.#wildcards.find(({ like }) => like.fits(subject))?.rule ??

@@ -64,11 +64,8 @@ export function writeSteps(
         numbers.set(rule, number);
         rules += rule.text;
       }
-      let place = states.get(state);
-      if (place === undefined) {
-        place = states.size + 1;
-        states.set(state, place);
-      }
+      const place = states.get(state) ?? '';
+      if (place === '') states.set(state, states.size + 1);
       text += `${letter}${number} ${place} ${cost} ${extra} `;
       letter = '+';
     }

@@ -284,6 +284,21 @@ describe('penalize, block and reset', () => {
     },
   );
 
+  it.for(['fixed', 'sliding', 'gcra', 'concurrency'] as const)(
+    'blocks a key of %s that nothing was charged to',
+    async (algorithm, t) => {
+      const period = algorithm === 'concurrency' ? {} : { period: 'minute' };
+      const { limiter, time } = await setup(t, [{ name: 'p', algorithm, limit: 10, ...period }]);
+      await limiter.block({ policy: 'p', key: 'ada', durationMs: 1_000 });
+
+      const blocked = await limiter.take({ policy: 'p', key: 'ada' });
+      time.advance(1_000);
+      const free = await limiter.take({ policy: 'p', key: 'ada', cost: 10 });
+
+      expect([blocked.isAllowed, free.isAllowed]).toEqual([false, true]);
+    },
+  );
+
   it('keeps counting under a block', async (t) => {
     const { limiter, time } = await setup(t, [{ name: 'p', algorithm: 'fixed', limit: 10, period: 'hour' }]);
     await limiter.take({ policy: 'p', key: 'ada', cost: 9 });
@@ -501,7 +516,30 @@ describe('keys in Redis', () => {
     for (const [i, key] of keys.entries()) {
       const subject = /\{(\w+)\}/.exec(key)?.[1] as keyof typeof shortestMs;
       expect(ttls[i], key).toBeGreaterThan(shortestMs[subject]);
-      expect(ttls[i], key).toBeLessThanOrEqual(91_000);
+      expect(ttls[i], key).toBeLessThanOrEqual(90_000 + 61_000);
+    }
+  });
+
+  it('keep their TTL or get a longer one as they are charged, and never none', async (t) => {
+    const { limiter, client, time, allKeys } = await setup(t, [
+      TEN_A_MINUTE,
+      { name: 'sliding', algorithm: 'sliding', limit: 1_000, period: 'minute' },
+      { name: 'gcra', algorithm: 'gcra', limit: 60, period: 'minute' },
+    ]);
+    for (let i = 0; i < 30; i += 1) {
+      await limiter.take(...['writes', 'sliding', 'gcra'].map((policy) => ({ policy, key: 'ada' })));
+      await limiter.take(...['sliding', 'gcra'].map((policy) => ({ policy, key: 'ada' })));
+      time.advance(i < 15 ? 0 : i * 100);
+
+      const { quotas } = await limiter.peek(
+        ...['writes', 'sliding', 'gcra'].map((policy) => ({ policy, key: 'ada' })),
+      );
+      const keys = await allKeys();
+      const ttls = await Promise.all(keys.map((key) => client.pttl(key)));
+      for (const [at, key] of keys.entries()) {
+        const needed = quotas.find(({ policy }) => key.includes(`:${policy}:`))?.resetAfterMs ?? 0;
+        expect(ttls[at], key).toBeGreaterThanOrEqual(needed);
+      }
     }
   });
 

@@ -4,7 +4,7 @@ local fixed = {}
 
 function fixed.load(raw, rule, now)
   if raw then
-    local count, start = unpack_from('<dd', raw)
+    local count, start = unpack_from('<dd', raw, 9)
     if now < start + rule.a then return count, start end
   end
   return 0, now

@@ -5,7 +5,7 @@ local gcra = {}
 
 function gcra.load(raw, rule, now)
   if not raw then return 0, now end
-  local level, at = unpack_from('<dd', raw)
+  local level, at = unpack_from('<dd', raw, 9)
   -- A clock that went back: nothing drains until it has caught up.
   if now <= at then return level, at end
   return max(level - (now - at) * rule.b, 0), now

@@ -3,7 +3,8 @@
 -- ARGV[1] now_ms     empty: Redis' own time, the same for every host; a number in tests alone
 -- ARGV[2] rules      "kind limit a b block_ms is_shadow;" each: kind f, s, g or c names the algorithm, a and b are its own
 --                    (f window, -; s window, slice; g parts of a unit, parts drained a ms; c lease, -; all ms)
--- ARGV[3] steps      "<op><rule> <state> <cost> <extra> " for each check; rules and states count from 1.
+-- ARGV[3] steps      "<op><rule> <state> <cost> <extra> " for each check; rules and states count from 1, and a state
+--                    left out is the one after the last.
 --                    t take (extra: lease id or -), p peek, g give back (extra: ms it was taken at, lease id or -),
 --                    n penalty, b block (extra: duration ms), x reset, w renew (extra: lease id).
 --                    A check with op + goes with the one before it: all of them pass or none is charged
@@ -22,9 +23,10 @@ if not now then
 end
 
 local algorithms = { f = fixed, s = sliding, g = gcra, c = concurrency }
-local rules, has_strings = {}, false
+local rules, rule_count, has_strings = {}, 0, false
 for kind, limit, a, b, block, is_shadow in string.gmatch(ARGV[2], '(%a) (%d+) (%d+) (%d+) (%d+) (%d);') do
-  rules[#rules + 1] = {
+  rule_count = rule_count + 1
+  rules[tostring(rule_count)] = {
     algorithm = algorithms[kind], limit = tonumber(limit), a = tonumber(a), b = tonumber(b),
     block = tonumber(block), is_shadow = is_shadow == '1',
   }
@@ -35,12 +37,12 @@ end
 local raws = has_strings and call('MGET', unpack(KEYS)) or {}
 local xs, ys, blocks, changed_by = {}, {}, {}, {}
 
+-- Redis holds doubles: until when it keeps them, the algorithm's own (an even number), and the end of a block if there is one.
 local function load(state, rule)
   local raw, blocked = raws[state] or nil, 0
-  -- An odd double at the end is the end of a block.
-  if raw and #raw % 16 == 8 then
+  if raw and #raw % 16 == 0 then
     blocked = unpack_from('<d', raw, #raw - 7)
-    raw = #raw > 8 and string.sub(raw, 1, -9) or nil
+    raw = #raw > 16 and string.sub(raw, 1, -9) or nil
   end
   local x, y, own_block = rule.algorithm.load(raw, rule, now, KEYS[state])
   xs[state], ys[state], blocks[state] = x, y, own_block or blocked
@@ -126,15 +128,16 @@ local function finish(op)
   end
 end
 
-local step_op
-for op, rule, state, cost, extra in string.gmatch(ARGV[3], '([%a+])(%d+) (%d+) (%d+) (%S+)') do
+local step_op, last_state = nil, 0
+for op, rule, state, cost, extra in string.gmatch(ARGV[3], '([%a+])(%d+) (%d*) (%d+) (%S+)') do
   if op ~= '+' then
     if step_op then finish(step_op) end
     step_op, size = op, 0
   end
   size = size + 1
-  check_rules[size], check_states[size] = rules[tonumber(rule)], tonumber(state)
-  costs[size], extras[size] = tonumber(cost), extra
+  if state == '' then last_state = last_state + 1 end
+  check_rules[size], check_states[size] = rules[rule], state == '' and last_state or tonumber(state)
+  costs[size], extras[size] = cost == '1' and 1 or tonumber(cost), extra
 end
 finish(step_op)
 
@@ -142,14 +145,19 @@ local ttl_texts = {}
 for state = 1, #KEYS do
   local rule = changed_by[state]
   if rule and rule.algorithm.dump then
+    local key, raw = KEYS[state], raws[state]
     local text, ttl = rule.algorithm.dump(xs[state], ys[state], rule, now)
     local blocked_in = blocks[state] - now
     if blocked_in > 0 then text, ttl = text .. pack('<d', blocks[state]), max(ttl, blocked_in) end
-    if ttl > 0 then
-      if not ttl_texts[ttl] then ttl_texts[ttl] = format('%d', ttl + TTL_SLACK_MS) end
-      call('SET', KEYS[state], text, 'PX', ttl_texts[ttl])
+    if ttl <= 0 then
+      call('DEL', key)
+    elseif raw and unpack_from('<d', raw) >= now + ttl + TTL_SLACK_MS then
+      call('SET', key, string.sub(raw, 1, 8) .. text, 'KEEPTTL')
     else
-      call('DEL', KEYS[state])
+      -- A TTL costs half as much as the rest of the SET: one that is longer than needed serves the next charges too.
+      ttl = ttl + min(max(ttl, MIN_TTL_SPARE_MS), MAX_TTL_SPARE_MS) + TTL_SLACK_MS
+      if not ttl_texts[ttl] then ttl_texts[ttl] = format('%d', ttl) end
+      call('SET', key, pack('<d', now + ttl) .. text, 'PX', ttl_texts[ttl])
     end
   end
 end

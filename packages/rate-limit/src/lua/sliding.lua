@@ -9,7 +9,7 @@ end
 
 function sliding.load(raw, rule, now)
   local slices, used = {}, 0
-  for at = 1, raw and #raw or 0, 16 do
+  for at = 9, raw and #raw or 0, 16 do
     local slice, count = unpack_from('<dd', raw, at)
     if leaves_in(slice, rule, now) > 0 then
       slices[#slices + 1], slices[#slices + 2] = slice, count
