@@ -29,7 +29,7 @@ describe.each(DRIVERS)('the published page, CACHE_DRIVER=%s', (driver) => {
     expect(response.status).toBe(201);
     expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
     expect(await response.json()).toStrictEqual({ resource: [{ key: 'user:123:profile', success: true }] });
-    expect(await ttlOf(api, 'user:123:profile')).toBe(3_600);
+    expect(await ttlOf(api, 'user:123:profile')).toEqual(about(3_600));
   });
 
   it('stores multiple values', async (t) => {
@@ -59,7 +59,7 @@ describe.each(DRIVERS)('the published page, CACHE_DRIVER=%s', (driver) => {
       ['setting:timezone', 'UTC'],
     ]) {
       expect(await (await api.call(`/api/v2/redis/${key}`)).json()).toStrictEqual({ key, value });
-      expect(await ttlOf(api, key as string)).toBe(86_400);
+      expect(await ttlOf(api, key as string)).toEqual(about(86_400));
     }
   });
 
@@ -151,7 +151,7 @@ describe.each(DRIVERS)('the published page, CACHE_DRIVER=%s', (driver) => {
     const response = await post(api, JSON.stringify({ resource: [{ key: 'k', value: 1, ttl }] }));
 
     expect(response.status).toBe(201);
-    expect(await ttlOf(api, 'k')).toBe(left);
+    expect(await ttlOf(api, 'k')).toEqual(left === 0 ? 0 : about(left));
   });
 
   it.for([-2, 1.5, '1.5', 'abc', '', null, true, {}, 315_360_001])(
@@ -290,4 +290,9 @@ function storeProfile(api: TestApi): Promise<Response> {
 async function ttlOf(api: TestApi, key: string): Promise<number> {
   const response = await api.call(`/api/v2/redis/${key}?include_ttl=true`);
   return ((await response.json()) as { ttl: number }).ttl;
+}
+
+/** So many seconds left, or a few less on a machine that was busy meanwhile. */
+function about(seconds: number): number {
+  return expect.toBeOneOf([0, 1, 2, 3].map((less) => seconds - less));
 }

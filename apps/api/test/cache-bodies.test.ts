@@ -221,12 +221,12 @@ describe('what a body at the root of a cache service says', () => {
       return await ttlOf(api, 'k');
     };
 
-    expect(await store('?ttl=60&forever=true', { ttl: 30 })).toBe(30);
-    expect(await store('?ttl=60', { ttl: -1 })).toBe(18_000);
+    expect(await store('?ttl=60&forever=true', { ttl: 30 })).toEqual(about(30));
+    expect(await store('?ttl=60', { ttl: -1 })).toEqual(about(18_000));
     expect(await store('?ttl=60&forever=true', {})).toBe(0);
-    expect(await store('?ttl=60', {})).toBe(60);
-    expect(await store('?ttl=60', { keep_ttl: true })).toBe(60);
-    expect(await store('', {})).toBe(18_000);
+    expect(await store('?ttl=60', {})).toEqual(about(60));
+    expect(await store('?ttl=60', { keep_ttl: true })).toEqual(about(60));
+    expect(await store('', {})).toEqual(about(18_000));
     expect((await api.call('/api/v2/redis?ttl=x', { method: 'POST', json: { a: 1 } })).status).toBe(400);
   });
 
@@ -341,7 +341,7 @@ describe('what a body at a key of a cache service says', () => {
     const given = await ttlOf(api, 'k');
     await put(api, 'k', '4');
 
-    expect([kept, given, await ttlOf(api, 'k')]).toEqual([60, 90, 18_000]);
+    expect([kept, given, await ttlOf(api, 'k')]).toEqual([about(60), about(90), about(18_000)]);
   });
 
   it('PATCH changes ttl, tags or members, and nothing else', async (t) => {
@@ -361,7 +361,7 @@ describe('what a body at a key of a cache service says', () => {
     expect(await textOf(api, 'k')).toBe(
       '{"key":"k","value":{"big":12345678901234567890,"deep":{"a":1,"b":2},"c":3,"d":4}}',
     );
-    expect(await ttlOf(api, 'k')).toBe(30);
+    expect(await ttlOf(api, 'k')).toEqual(about(30));
     expect([unnamed.status, await reasonOf(unnamed)]).toEqual([400, 'input_invalid']);
     expect((await api.call('/api/v2/redis/none', { method: 'PATCH', json: { ttl: 1 } })).status).toBe(404);
   });
@@ -430,4 +430,9 @@ async function ttlOf(api: TestApi, key: string): Promise<number> {
 
 async function reasonOf(response: Response): Promise<string> {
   return ((await response.json()) as { error: { context: { reason: string } } }).error.context.reason;
+}
+
+/** So many seconds left, or a few less on a machine that was busy meanwhile. */
+function about(seconds: number): number {
+  return expect.toBeOneOf([0, 1, 2, 3].map((less) => seconds - less));
 }

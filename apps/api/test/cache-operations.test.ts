@@ -10,13 +10,16 @@ describe('operations of a cache service', () => {
       return [response.status, await response.json()];
     };
 
-    expect(await incr({ ttl: 60 })).toEqual([200, { key: 'n', value: 1, applied: 1, ttl: 60 }]);
+    expect(await incr({ ttl: 60 })).toEqual([200, { key: 'n', value: 1, applied: 1, ttl: about(60) }]);
     expect(await incr({ by: 2, ttl: 600, max: 3 })).toEqual([
       200,
-      { key: 'n', value: 3, applied: 2, ttl: 60 },
+      { key: 'n', value: 3, applied: 2, ttl: about(60) },
     ]);
-    expect(await incr({ max: 3 })).toEqual([200, { key: 'n', value: 3, applied: 0, ttl: 60 }]);
-    expect(await incr({ by: -3, min: 0 })).toEqual([200, { key: 'n', value: 0, applied: -3, ttl: 60 }]);
+    expect(await incr({ max: 3 })).toEqual([200, { key: 'n', value: 3, applied: 0, ttl: about(60) }]);
+    expect(await incr({ by: -3, min: 0 })).toEqual([
+      200,
+      { key: 'n', value: 0, applied: -3, ttl: about(60) },
+    ]);
     expect(await (await api.call('/api/v2/redis/n')).json()).toStrictEqual({ key: 'n', value: 0 });
     await api.call('/api/v2/redis', { method: 'POST', json: { key: 'text', value: '1' } });
     expect([
@@ -173,4 +176,9 @@ function op(api: TestApi, name: string, json: object): Promise<Response> {
 
 async function reasonOf(response: Response): Promise<string> {
   return ((await response.json()) as { error: { context: { reason: string } } }).error.context.reason;
+}
+
+/** So many seconds left, or a few less on a machine that was busy meanwhile. */
+function about(seconds: number): number {
+  return expect.toBeOneOf([0, 1, 2, 3].map((less) => seconds - less));
 }

@@ -199,12 +199,16 @@ describe('reading one value', () => {
     ]);
     const get = async (path: string) => (await (await api.call(`/api/v2/redis/${path}`)).json()) as unknown;
 
-    expect(await get('k?include_ttl=true')).toStrictEqual({ key: 'k', value: 1, ttl: 60 });
+    expect(await get('k?include_ttl=true')).toStrictEqual({ key: 'k', value: 1, ttl: about(60) });
     expect(await get('kept?include_ttl=true')).toStrictEqual({ key: 'kept', value: 1, ttl: 0 });
-    expect(await get('k?touch=90&include_ttl=true')).toStrictEqual({ key: 'k', value: 1, ttl: 90 });
+    expect(await get('k?touch=90&include_ttl=true')).toStrictEqual({ key: 'k', value: 1, ttl: about(90) });
     expect(await get('k?touch=0')).toStrictEqual({ key: 'k', value: 1 });
     expect(await get('k?include_ttl=true')).toStrictEqual({ key: 'k', value: 1, ttl: 0 });
-    expect(await get('k?touch=-1&include_ttl=true')).toStrictEqual({ key: 'k', value: 1, ttl: 18_000 });
+    expect(await get('k?touch=-1&include_ttl=true')).toStrictEqual({
+      key: 'k',
+      value: 1,
+      ttl: about(18_000),
+    });
     expect((await api.call('/api/v2/redis/k?touch=x')).status).toBe(400);
     expect((await api.call('/api/v2/redis/none?touch=5')).status).toBe(404);
   });
@@ -248,7 +252,7 @@ describe('reading many', () => {
     ]);
     expect(await get('keys=none&default=x')).toStrictEqual([{ key: 'none', value: 'x', default: true }]);
     expect(await get('keys=a,b&include_ttl=true')).toStrictEqual([
-      { key: 'a', value: 1, ttl: 60 },
+      { key: 'a', value: 1, ttl: about(60) },
       { key: 'b', value: null, ttl: 0 },
     ]);
     const posted = await api.call('/api/v2/redis/_ops/mget', {
@@ -296,8 +300,8 @@ describe('reading many', () => {
       await (await api.call('/api/v2/redis?prefix=user:1&include_ttl=true&limit=10000')).json(),
     ).toMatchObject({
       resource: [
-        { key: 'user:1', ttl: 60 },
-        ...Array.from({ length: 10 }, (_, at) => ({ key: `user:1${at}`, ttl: 60 })),
+        { key: 'user:1', ttl: about(60) },
+        ...Array.from({ length: 10 }, (_, at) => ({ key: `user:1${at}`, ttl: about(60) })),
       ],
     });
     for (const bad of ['limit=0', 'limit=10001', 'limit=x', 'cursor=x']) {
@@ -313,4 +317,9 @@ async function store(api: TestApi, resource: object[]): Promise<void> {
 
 async function reasonOf(response: Response): Promise<string> {
   return ((await response.json()) as { error: { context: { reason: string } } }).error.context.reason;
+}
+
+/** So many seconds left, or a few less on a machine that was busy meanwhile. */
+function about(seconds: number): number {
+  return expect.toBeOneOf([0, 1, 2, 3].map((less) => seconds - less));
 }

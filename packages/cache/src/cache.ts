@@ -24,7 +24,7 @@ import {
   type SetResult,
 } from './writing.ts';
 
-/** Between the two commands of an upsert, or the read and write of a patch, another caller may come. */
+/** Between the read and the write of a patch another caller may write. */
 const MAX_TRIES = 5;
 
 export class Cache {
@@ -181,18 +181,13 @@ export class Cache {
     value: unknown,
     options: Omit<SetOptions, 'when' | 'ifMatch'> = {},
   ): Promise<'created' | 'updated'> {
-    const [write] = await this.#writer.make([this.#writer.check({ ...options, key, value })]);
-    for (let tries = 0; write && tries < MAX_TRIES; tries += 1) {
-      const isUpdate = (await this.#driver.write({ ...write, when: 'present' })) === 'stored';
-      if (!isUpdate && (await this.#driver.write({ ...write, when: 'absent' })) !== 'stored') continue;
-      this.#written([key]);
-      return isUpdate ? 'updated' : 'created';
-    }
-    throw refuse('key_exists', `Key '${key}' came and went ${MAX_TRIES} times while it was to be stored.`);
+    const outcome = await this.#writer.storeEither(this.#writer.check({ ...options, key, value }));
+    this.#written([key]);
+    return outcome;
   }
 
   /**
-   * One pipeline; one result per item, in order. Nothing is stored when an item is malformed, unless `isPartial`: then
+   * One round trip; one result per item, in order. Nothing is stored when an item is malformed, unless `isPartial`: then
    * the well-formed ones are. Throws when the store refused them all.
    */
   async setMany(items: readonly SetItem[], options: { isPartial?: boolean } = {}): Promise<SetResult[]> {

@@ -66,6 +66,8 @@ export class Lender {
       const entry = await this.#read(key);
       if (entry && !entry.isStale) return { state: 'hit', entry };
       const lending = await this.#take(key, ttlMs, tags, entry);
+      const filled = lending.state === 'granted' ? await this.#filledBefore(key, lending.token) : undefined;
+      if (filled) return { state: 'hit', entry: filled };
       const isSettled = lending.state === 'granted' || lending.state === 'missing' || entry !== undefined;
       if (isSettled || performance.now() >= endsAt || signal?.aborted) return lending;
       await delay(Math.min(PAUSE_MS, endsAt - performance.now()));
@@ -111,6 +113,14 @@ export class Lender {
     const isHeld = await this.#driver.leases.release(key, token, word, Math.min(forMs, MAX_LEASE_MS));
     if (!isHeld) throw lost(key);
     if (word === 'missing') this.#changed(key);
+  }
+
+  /** What another holder filled in between our read and our lease; the lease goes back then. */
+  async #filledBefore(key: string, token: string): Promise<CacheEntry | undefined> {
+    const entry = await this.#read(key);
+    if (!entry || entry.isStale) return undefined;
+    await this.#driver.leases.release(key, token, 'none', 0);
+    return entry;
   }
 
   async #take(

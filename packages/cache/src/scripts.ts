@@ -4,25 +4,25 @@ import { defineScript } from '@sluice/redis';
 const lua = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
 
 export const writeMatching = defineScript({
-  source: lua('write_matching'),
+  source: lua('write-matching'),
   keys: ['entry'],
   args: ['value', 'ttl'],
   moreArgs: true,
 });
 export const removeMatching = defineScript({
-  source: lua('remove_matching'),
+  source: lua('remove-matching'),
   keys: ['entry', 'lease'],
   args: [],
   moreArgs: true,
 });
 export const writeAllAbsent = defineScript({
-  source: lua('write_all_absent'),
+  source: lua('write-all-absent'),
   keys: [],
   args: [],
   moreKeys: true,
   moreArgs: true,
 });
-export const openTag = defineScript({ source: lua('open_tag'), keys: ['tag'], args: ['candidate', 'ttl'] });
+export const openTag = defineScript({ source: lua('open-tag'), keys: ['tag'], args: ['candidate', 'ttl'] });
 export const increment = defineScript({
   source: lua('increment'),
   keys: ['entry'],
@@ -45,7 +45,7 @@ export const release = defineScript({
   args: ['token', 'word', 'ttl'],
 });
 export const writeMany = defineScript({
-  source: lua('write_many'),
+  source: lua('write-many'),
   keys: [],
   args: [],
   moreKeys: true,

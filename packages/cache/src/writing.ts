@@ -53,6 +53,9 @@ export interface CheckedItem {
   recipe: Recipe | undefined;
 }
 
+/** Between the two commands of `storeEither` another caller may create or delete the entry. */
+const MAX_TRIES = 5;
+
 export class EntryWriter {
   readonly #driver: CacheDriver;
   readonly #reader: EntryReader;
@@ -123,6 +126,19 @@ export class EntryWriter {
     const again = await this.#driver.writeMany(blocked.map(({ write }) => write));
     for (const [index, { at }] of blocked.entries()) outcomes[at] = again[index] ?? 'exists';
     return outcomes;
+  }
+
+  /** Over something or over nothing, whichever it is. Throws `key_exists` when others keep changing that in between. */
+  async storeEither(item: CheckedItem): Promise<'created' | 'updated'> {
+    const [write = item.write] = await this.make([item]);
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      if ((await this.#driver.write({ ...write, when: 'present' })) === 'stored') return 'updated';
+      if ((await this.#driver.write({ ...write, when: 'absent' })) === 'stored') return 'created';
+    }
+    throw refuse(
+      'key_exists',
+      `Key '${write.key}' came and went ${MAX_TRIES} times while it was to be stored.`,
+    );
   }
 
   /** All or nothing; answers the keys that exist. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Cache, type CacheOptions, FileDriver, RedisDriver } from '@sluice/cache';
 import { type TestContext, type TestRedis, testRedis } from '@sluice/redis/testing';
 import type { Clock } from '@sluice/runtime';
+import { expect } from 'vitest';
 
 export type CacheSettings = Omit<CacheOptions, 'name' | 'driver'>;
 
@@ -82,4 +83,9 @@ export function testClock(): TestClock {
       aheadMs += ms;
     },
   };
+}
+
+/** So many seconds left, or a few less on a machine that was busy meanwhile. */
+export function about(seconds: number): number {
+  return expect.toBeOneOf([0, 1, 2, 3].map((less) => seconds - less));
 }

@@ -238,6 +238,8 @@ export const cache = {
       },
     },
     errors: [...always, 'key_invalid', 'flush_denied', 'flush_unconfirmed'],
+    // Millions of keys take seconds; each step of the way is bounded, and ends at once when Redis is away.
+    isLongPoll: true,
   }),
   readValue: route({
     id: 'readValue',
