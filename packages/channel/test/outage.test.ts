@@ -53,16 +53,31 @@ test('while Redis is away nobody begins to read and nothing is published, and bo
 });
 
 test('a Redis that falls silent ends the readers, too', async (t) => {
-  const { channels, server } = await setup(t, { pingEveryMs: 100 });
+  const { channels, server, clients } = await setup(t, { pingEveryMs: 100 });
   const reader = await channels.subscribe({ channel: 'c', owner: 'a' });
-  await reader.take(1);
+  const waiting = reader.take(60_000);
+  // Through the connection that the log is read by: the reader has read it, and listens.
+  await clients[0]?.ping();
 
   server.pause();
-  const taken = await reader.take(30_000).catch(() => []);
+  const taken = await waiting;
   server.resume();
 
   expect(taken).toEqual([]);
   expect(reader.ending).toBe('redis_unavailable');
+});
+
+test('while the subscriber connection alone is away nobody begins to read, and is told at once', async (t) => {
+  const { channels, clients } = await setup(t);
+  clients[1]?.disconnect();
+  await expect.poll(() => clients[1]?.status).toBe('end');
+  const startedAt = performance.now();
+
+  const refused = await channels.subscribe({ channel: 'c', owner: 'a' }).catch((error: unknown) => error);
+
+  expect(redisFault(refused)?.kind).toBe('unavailable');
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  expect(channels.readers).toBe(0);
 });
 
 test('channels work on a Cluster, whichever node a message is published through', {
