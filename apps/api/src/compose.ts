@@ -23,10 +23,15 @@ import { registerLimitMetrics } from './limit-metrics.ts';
 import { cacheHandlers } from './routes/cache.ts';
 import { cacheOperationHandlers } from './routes/cache-operations.ts';
 import { channelHandlers } from './routes/channels.ts';
+import { flowHandlers } from './routes/flows.ts';
 import { healthHandlers } from './routes/health.ts';
+import { jobActionHandlers } from './routes/job-actions.ts';
+import { jobEventHandlers } from './routes/job-events.ts';
 import { jobHandlers } from './routes/jobs.ts';
 import { limitHandlers } from './routes/limits.ts';
+import { queueActionHandlers } from './routes/queue-actions.ts';
 import { queueHandlers } from './routes/queues.ts';
+import { schedulerHandlers } from './routes/schedulers.ts';
 import { sessionHandlers } from './routes/sessions.ts';
 import { HttpServer } from './server.ts';
 import { SessionStore } from './session-store.ts';
@@ -139,7 +144,12 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     {
       ...healthHandlers({ connections, metrics, stopping: stopping.signal }),
       ...jobHandlers({ jobs, stopping: stopping.signal }),
+      ...jobActionHandlers({ jobs }),
+      ...jobEventHandlers({ jobs, keyRing, stopping: stopping.signal }),
       ...queueHandlers({ jobs }),
+      ...queueActionHandlers({ jobs }),
+      ...schedulerHandlers({ jobs }),
+      ...flowHandlers({ jobs }),
       ...limitHandlers({ limiter }),
       ...channelHandlers({ channels, keyRing, stopping: stopping.signal }),
       ...sessionHandlers({ sessions, allowsQueryCredentials: config.allowsQueryCredentials }),

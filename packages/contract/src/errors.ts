@@ -19,6 +19,7 @@ export const DOOR_ERROR_CODES = [
   'content_type_unsupported',
   'batch_failed',
   'service_unknown',
+  'not_confirmed',
   'cache_unavailable',
   'redis_unavailable',
   'outcome_unknown',
@@ -49,6 +50,7 @@ export const STATUS = {
   content_type_unsupported: 415,
   batch_failed: 400,
   service_unknown: 404,
+  not_confirmed: 400,
   // The published page's own status for a cache whose Redis is away or refuses us.
   cache_unavailable: 500,
   redis_unavailable: 503,

@@ -9,7 +9,7 @@ export type OpenApiDocument = ReturnType<OpenAPIHono['getOpenAPI31Document']>;
 const SECURITY = [{ ApiKeyHeader: [] }, { Bearer: [] }];
 /** What each route may answer beside its own codes. */
 const COMMON = DOOR_ERROR_CODES.filter(
-  (code) => !['cache_unavailable', 'batch_failed', 'service_unknown'].includes(code),
+  (code) => !['cache_unavailable', 'batch_failed', 'service_unknown', 'not_confirmed'].includes(code),
 );
 
 /** The document of these routes. `version` is the product's. */

@@ -8,8 +8,8 @@ type QueueRoutes = Pick<typeof routes, 'listQueues' | 'getQueue'>;
 
 export function queueHandlers({ jobs }: { jobs: Jobs }): Handlers<QueueRoutes> {
   return {
-    listQueues: async ({ principal }) => {
-      const views = await jobs.queues();
+    listQueues: async ({ principal, query }) => {
+      const views = await jobs.queues(query);
       return json(200, {
         resource: views.filter(({ name }) => principal.grants.allows('jobs', 'read', name)).map(queueBody),
       });
@@ -18,11 +18,16 @@ export function queueHandlers({ jobs }: { jobs: Jobs }): Handlers<QueueRoutes> {
   };
 }
 
-function queueBody(view: QueueView) {
+export function queueBody(view: QueueView) {
   return {
     name: view.name,
     counts: view.counts,
     is_paused: view.isPaused,
+    workers: view.workers,
+    limits: {
+      concurrency: view.limits.concurrency,
+      rate: view.limits.rate && { max: view.limits.rate.max, duration: view.limits.rate.durationMs },
+    },
     oldest_waiting_ms: view.oldestWaitingMs,
     rates: {
       completed_per_minute: view.rates.completedPerMinute,

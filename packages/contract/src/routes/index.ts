@@ -2,19 +2,29 @@
 import { cache } from './cache.ts';
 import { cacheOperations } from './cache-operations.ts';
 import { channels } from './channels.ts';
+import { flows } from './flows.ts';
 import { health } from './health.ts';
+import { jobActions } from './job-actions.ts';
+import { jobEvents } from './job-events.ts';
 import { jobs } from './jobs.ts';
 import { limits } from './limits.ts';
+import { queueActions } from './queue-actions.ts';
 import { queues } from './queues.ts';
+import { schedulers } from './schedulers.ts';
 import { sessions } from './sessions.ts';
 
 export const routes = {
   ...cache,
   ...cacheOperations,
   ...channels,
+  ...flows,
   ...health,
+  ...jobActions,
+  ...jobEvents,
   ...jobs,
   ...limits,
+  ...queueActions,
   ...queues,
+  ...schedulers,
   ...sessions,
 };

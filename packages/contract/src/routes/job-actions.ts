@@ -3,7 +3,7 @@ import { MAX_DELAY_MS, MAX_PRIORITY } from '@sluice/jobs/schemas';
 import { z } from 'zod';
 import { queryInteger } from '../query.ts';
 import { route } from '../route.ts';
-import { JOB_PATH, jobParams, jobRef, jobView } from './jobs.ts';
+import { JOB_PATH, jobParams, jobView } from './jobs.ts';
 
 const read = { area: 'jobs', verb: 'read', resource: ['queue'] } as const;
 const manage = { area: 'jobs', verb: 'manage', resource: ['queue'] } as const;
@@ -31,11 +31,23 @@ export const jobActions = {
   }),
   retryJob: action('retryJob', 'retry', 'Run a finished job again, with all its attempts'),
   promoteJob: action('promoteJob', 'promote', 'Run a delayed job now'),
-  cancelJob: action(
-    'cancelJob',
-    'cancel',
-    'Cancel a job in any state; a running one is aborted within a second',
-  ),
+  cancelJob: route({
+    id: 'cancelJob',
+    method: 'post',
+    path: `${JOB_PATH}/cancel`,
+    tag,
+    summary: 'Cancel a job in any state; a running one is aborted within a second',
+    access: manage,
+    params: jobParams,
+    replies: {
+      200: {
+        description:
+          '`removed`: it had not begun. `cancelling`: it runs and is being aborted, to end as `cancelled`',
+        schema: z.object({ id: z.string(), queue: z.string(), state: z.enum(['removed', 'cancelling']) }),
+      },
+    },
+    errors: ['job_not_found', 'job_not_in_state', 'job_locked'],
+  }),
   removeJob: route({
     id: 'removeJob',
     method: 'delete',
@@ -77,7 +89,7 @@ function action<const Id extends string>(id: Id, verb: string, summary: string) 
     summary,
     access: manage,
     params: jobParams,
-    replies: { 200: { description: 'Done', schema: jobRef } },
+    replies: { 200: { description: 'The job as it is now', schema: jobView } },
     errors: ['job_not_found', 'job_not_in_state', 'job_locked'],
   });
 }

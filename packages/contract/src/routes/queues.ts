@@ -1,10 +1,11 @@
-/** This file owns the routes of whole queues: look, hold, empty, bound. */
+/** This file owns the routes that look at whole queues. */
 import { LISTED_STATES, queueNameSchema } from '@sluice/jobs/schemas';
 import { z } from 'zod';
+import { queryInteger } from '../query.ts';
 import { route } from '../route.ts';
 
-const PATH = '/api/v2/queues/{queue}';
-const params = z.object({ queue: queueNameSchema });
+export const QUEUE_PATH = '/api/v2/queues/{queue}';
+export const queueParams = z.object({ queue: queueNameSchema });
 const tag = 'queues';
 
 const counts = z.object(
@@ -19,6 +20,11 @@ export const queueView = z
     name: queueNameSchema,
     counts,
     is_paused: z.boolean(),
+    workers: z.int().nullable().meta({ description: 'Connected workers; null when Redis does not tell' }),
+    limits: z.object({
+      concurrency: z.int().nullable(),
+      rate: z.object({ max: z.int(), duration: z.int() }).nullable(),
+    }),
     oldest_waiting_ms: z
       .int()
       .nullable()
@@ -39,16 +45,17 @@ export const queues = {
     tag,
     summary: 'Every queue this key may read',
     access: read,
+    query: z.object({ limit: queryInteger(1, 1_000), after: z.string().max(64).optional() }),
     replies: { 200: { description: 'Queues by name', schema: z.object({ resource: z.array(queueView) }) } },
   }),
   getQueue: route({
     id: 'getQueue',
     method: 'get',
-    path: PATH,
+    path: QUEUE_PATH,
     tag,
     summary: 'One queue: counts by state, age, rates',
     access: { ...read, resource: ['queue'] },
-    params,
+    params: queueParams,
     replies: { 200: { description: 'The queue', schema: queueView } },
     errors: ['queue_not_found'],
   }),
