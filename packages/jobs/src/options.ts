@@ -4,7 +4,7 @@
  * and lease reads it with `attemptLimits`.
  */
 import type { JobsOptions } from 'bullmq';
-import { type JobOptions, MAX_RETAIN, type TemplateOptions } from './schemas.ts';
+import { type JobOptions, RETAIN_BOUNDS, type TemplateOptions } from './schemas.ts';
 
 /** In BullMQ's options, where BullMQ carries it along unread. */
 export interface OwnOptions {
@@ -126,9 +126,18 @@ function storedDeduplication({
 }
 
 function storedRetain({ age, count }: NonNullable<JobOptions['retain']>): StoredOptions {
-  const clamp = (defaults: { age: number; count: number }) => ({
-    age: Math.min(age ?? defaults.age, MAX_RETAIN.ageSeconds),
-    count: Math.min(count ?? defaults.count, MAX_RETAIN.count),
+  const { ageSeconds, completedCount, failedCount } = RETAIN_BOUNDS;
+  const keep = (defaults: KeepJobs, bounds: { min: number; max: number }) => ({
+    age: Math.min(age ?? defaults.age, ageSeconds.max),
+    count: count === 0 ? 0 : Math.min(Math.max(count ?? defaults.count, bounds.min), bounds.max),
   });
-  return { removeOnComplete: clamp(DEFAULT_RETAIN.completed), removeOnFail: clamp(DEFAULT_RETAIN.failed) };
+  return {
+    removeOnComplete: keep(DEFAULT_RETAIN.completed, completedCount),
+    removeOnFail: keep(DEFAULT_RETAIN.failed, failedCount),
+  };
+}
+
+interface KeepJobs {
+  age: number;
+  count: number;
 }
