@@ -73,6 +73,11 @@ export class EventReader {
     this.#subscriber.on('close', this.#onClose);
   }
 
+  /** Waits and subscriptions held now. */
+  get listenerCount(): number {
+    return this.#listenerCount;
+  }
+
   /** Resolves when no later event can be missed. Rejects with `waiters_full`, or as ioredis does. */
   async listen(streamKey: string, listener: EventListener): Promise<Listening> {
     if (this.#listenerCount >= MAX_LISTENERS) {

@@ -129,6 +129,11 @@ export class Jobs {
     return subscribe(this.#subscriptions, queue, options);
   }
 
+  /** Waits and streams of this process; at most 10,000. */
+  get listenerCount(): number {
+    return this.#events.listenerCount;
+  }
+
   /** A finished job runs again, its attempts counted from 0. Codes: `job_not_found`, `job_not_in_state`. */
   retry(queue: string, id: string): Promise<JobView> {
     return this.#actions.retry(queue, id);

@@ -70,12 +70,33 @@ export async function subscribe(
   });
   try {
     const end = jobId === undefined ? undefined : await endNow(reader, queue, jobId, afterId !== undefined);
-    signal?.addEventListener('abort', () => buffer.end(), { once: true });
-    return read({ client, stream, listening, buffer, jobId, afterId, end });
+    const leave = () => {
+      listening.stop();
+      buffer.end();
+    };
+    signal?.addEventListener('abort', leave, { once: true });
+    return leaving(read({ client, stream, listening, buffer, jobId, afterId, end }), leave);
   } catch (error) {
     listening.stop();
     throw error;
   }
+}
+
+/** `return` on a generator that has not begun runs none of it, and on one that awaits an event waits as well. */
+function leaving(
+  generator: AsyncGenerator<QueueEvent>,
+  leave: () => void,
+): AsyncIterableIterator<QueueEvent> {
+  return {
+    next: () => generator.next(),
+    return: () => {
+      leave();
+      return generator.return(undefined);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 interface Reading {

@@ -111,7 +111,7 @@ describe('subscribe', () => {
     expect(seen.map(({ event }) => event)).toEqual(['overflow']);
   });
 
-  it('ends with its signal and lets its listener go', async (t) => {
+  it('ends with its signal', async (t) => {
     const { jobs } = await setup(t);
     const controller = new AbortController();
     const stream = await jobs.subscribe('q', { signal: controller.signal });
@@ -120,7 +120,30 @@ describe('subscribe', () => {
     controller.abort();
 
     expect(await reading).toEqual([]);
+    expect(jobs.listenerCount).toBe(0);
   });
+
+  for (const [how, leave] of [
+    ['was never read', async (stream: AsyncIterableIterator<QueueEvent>) => void (await stream.return?.())],
+    [
+      'waits for an event',
+      async (stream: AsyncIterableIterator<QueueEvent>) => {
+        const next = stream.next();
+        await stream.return?.();
+        expect(await next).toEqual({ done: true, value: undefined });
+      },
+    ],
+  ] as const) {
+    it(`lets its listener go when it ${how} and is left`, async (t) => {
+      const { jobs } = await setup(t);
+      const stream = await jobs.subscribe('q');
+      expect(jobs.listenerCount).toBe(1);
+
+      await leave(stream);
+
+      expect(jobs.listenerCount).toBe(0);
+    });
+  }
 
   it('goes on after the connection was cut, and misses nothing', async (t) => {
     const { redis } = await setup(t);
