@@ -129,7 +129,10 @@ export type TemplateOptions = z.infer<typeof templateOptionsSchema>;
 export const flowOptionsSchema = z
   .strictObject({
     ...optionFields,
-    deduplication: z.undefined({ error: 'a job of a flow cannot be deduplicated' }).optional(),
+    deduplication: z
+      .undefined({ error: 'a job of a flow cannot be deduplicated' })
+      .optional()
+      .meta({ not: {}, type: 'object', description: 'A job of a flow cannot be deduplicated' }),
   })
   .superRefine(relateOptions);
 

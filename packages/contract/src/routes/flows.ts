@@ -28,7 +28,10 @@ const newFlow: z.ZodType<NewFlow> = z
     data: z.unknown().optional(),
     opts: flowOptionsSchema.optional(),
     on_failure: z.enum(FLOW_POLICIES).optional(),
-    children: z.lazy(() => z.array(newFlow).max(MAX_FLOW_JOBS)).optional(),
+    children: z
+      .lazy(() => z.array(newFlow).max(MAX_FLOW_JOBS))
+      .optional()
+      .meta({ type: 'array', items: { $ref: '#/components/schemas/NewFlow' } }),
   })
   .meta({ id: 'NewFlow' });
 
@@ -46,7 +49,9 @@ const addedFlow: z.ZodType<AddedFlow> = z
     queue: z.string(),
     name: z.string(),
     state: z.string(),
-    children: z.lazy(() => z.array(addedFlow)),
+    children: z
+      .lazy(() => z.array(addedFlow))
+      .meta({ type: 'array', items: { $ref: '#/components/schemas/AddedFlow' } }),
   })
   .meta({ id: 'AddedFlow' });
 
