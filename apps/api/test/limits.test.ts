@@ -283,7 +283,14 @@ describe('the configuration of limits', () => {
     });
 
     expect(policies).toEqual([
-      { name: 'api-refused', by: ['address'], match: { route: ['refused'] }, limit: 9, period: '2h' },
+      {
+        name: 'api-refused',
+        by: ['address'],
+        match: { route: ['refused'] },
+        limit: 9,
+        period: '2h',
+        prepay: 0,
+      },
       { name: 'api-per-key', limit: 5, period: '10s', by: ['key'] },
     ]);
   });

@@ -10,7 +10,7 @@ import type { Policy } from './policy.ts';
 import type { Fact, LimitErrorCode } from './schemas.ts';
 
 /** What is known of a request; policies that count by something unknown do not apply to it. */
-export type RequestFacts = Readonly<Partial<Record<Fact, string>>>;
+export type RequestFacts = { readonly [F in Fact]?: string | undefined };
 
 /** The asks of all policies that are for this request. Whatever it costs, it is one request at once: it takes one lease. */
 export function asksFor(policies: Iterable<Policy>, facts: RequestFacts, cost = 1): Ask[] {
@@ -30,19 +30,22 @@ const EVERYONE = '*';
 export interface Passage {
   decision: Decision;
   headers: LimitHeaders;
-  /** Call when the request has been answered: gives up its leases. Never rejects; a lease that stays ends by itself. */
-  leave(): Promise<void>;
+  /**
+   * Call when the request has been answered: gives up its leases. Never rejects; a lease that stays ends by itself.
+   * `undefined` when there is none.
+   */
+  leave: (() => Promise<void>) | undefined;
 }
 
 /** Takes what this request costs from every policy that is for it, at once. Does not throw when refused: see `refusalOf`. */
 export async function enter(limiter: Limiter, facts: RequestFacts, cost = 1): Promise<Passage> {
   const decision = await limiter.take(...asksFor(limiter.policies.values(), facts, cost));
-  const leases = decision.taken.filter(({ lease }) => lease !== undefined);
+  const { taken } = decision;
+  const hasLease = taken.some(({ lease }) => lease !== undefined);
   return {
     decision,
     headers: limitHeaders(decision),
-    leave: () =>
-      leases.length === 0 ? Promise.resolve() : limiter.release(...leases).catch(() => undefined),
+    leave: hasLease ? () => limiter.release(...taken).catch(() => undefined) : undefined,
   };
 }
 

@@ -1,4 +1,5 @@
 /** This file owns the limiter: asks become checks, answers become decisions; what happens without Redis is decided here. */
+import { randomBytes } from 'node:crypto';
 import type { Keyspace } from '@sluice/config';
 import { Cluster, type RedisClient } from '@sluice/redis';
 import { type Clock, DomainError, type Log, systemClock } from '@sluice/runtime';
@@ -9,14 +10,13 @@ import {
   decisionOf,
   type Quota,
   quotaOf,
-  rememberedQuota,
   type Taken,
 } from './decision.ts';
 import { RECHECK_AFTER_MS } from './denials.ts';
-import { subjectText } from './keys.ts';
+import { decideFromMemory } from './from-memory.ts';
 import { LocalCounts } from './local-counts.ts';
 import type { Policy, Tally } from './policy.ts';
-import { type Asked, leaseFor, PolicySet } from './policy-set.ts';
+import { type Asked, PolicySet } from './policy-set.ts';
 import type { LimitErrorCode, PolicyInput } from './schemas.ts';
 import type { Answer, Check, Figures, StepKind } from './steps.ts';
 import { Turn } from './turn.ts';
@@ -42,6 +42,8 @@ export interface LimiterOptions {
 /** A check and how it was answered. */
 interface Outcome extends Asked {
   quota: Quota;
+  /** The units ahead were charged as well. */
+  hasAhead: boolean;
   /** `null`: without Redis. */
   answeredAtMs: number | null;
 }
@@ -107,13 +109,19 @@ export class Limiter {
    * Rejects with `policy_unknown`, and with `TypeError` for a faulty cost or the same policy and key twice.
    */
   async take(...asks: readonly Ask[]): Promise<Decision> {
-    const remembered = this.#remembered(asks);
-    if (remembered) return remembered;
-    const asked = this.#policies.resolve(asks, leaseFor);
+    const nowMs = this.#clock.monotonicMs();
+    const known = decideFromMemory(this.#policies, asks, nowMs);
+    if (known) return known;
+    const asked = this.#policies.resolve(asks, (_, { prepaid, algorithm }, { text }) => {
+      if (algorithm === 'concurrency') return randomBytes(12).toString('base64url');
+      return prepaid ? String(prepaid.order(text, nowMs) || '-') : '-';
+    });
     const outcomes = await this.#ask('take', asked);
     const isAllowed = outcomes.every(passes);
     this.#count(outcomes, isAllowed);
-    if (!isAllowed) {
+    if (isAllowed) {
+      this.#keepAhead(outcomes);
+    } else {
       await this.#giveBackOtherSlots(outcomes);
       this.#rememberRefusals(outcomes);
     }
@@ -174,26 +182,6 @@ export class Limiter {
     return figures.every(({ retry }) => retry === 0);
   }
 
-  /** The refusal of a take that memory knows must fail. What is not remembered is not asked: it may refuse for longer. */
-  #remembered(asks: readonly Ask[]): Decision | undefined {
-    const nowMs = this.#clock.monotonicMs();
-    let atMs = 0;
-    let quotas: Quota[] | undefined;
-    for (const { policy, key, cost = 1 } of asks) {
-      const subject = subjectText(key);
-      const rule = this.#policies.get(policy).ruleFor(subject);
-      const denial = rule?.denials.find(subject, cost, nowMs);
-      if (rule === undefined || denial === undefined) continue;
-      rule.policy.tally.refused += 1;
-      rule.policy.tally.remembered += 1;
-      atMs = denial.epochMs + nowMs;
-      const quota = rememberedQuota(rule, denial, nowMs);
-      if (quotas) quotas.push(quota);
-      else quotas = [quota];
-    }
-    return quotas && decisionOf(quotas, atMs, []);
-  }
-
   /** One call to Redis; in a Cluster one a slot. */
   async #ask(kind: 'take' | 'peek', asked: readonly Asked[]): Promise<Outcome[]> {
     if (asked.length === 0) return [];
@@ -210,13 +198,11 @@ export class Limiter {
 
   #outcomes(asked: readonly Asked[], answer: Answer | 'away'): Outcome[] {
     return asked.map(({ ask, check }, i) => {
-      if (answer === 'away') return { ask, check, quota: this.#withoutRedis(check), answeredAtMs: null };
-      return {
-        ask,
-        check,
-        quota: quotaOf(check.rule, answer.figures[i] as Figures, 'redis'),
-        answeredAtMs: answer.nowMs,
-      };
+      if (answer === 'away')
+        return { ask, check, quota: this.#withoutRedis(check), hasAhead: false, answeredAtMs: null };
+      const figures = answer.figures[i] as Figures;
+      const quota = quotaOf(check.rule, figures, 'redis');
+      return { ask, check, quota, hasAhead: figures.hasAhead === true, answeredAtMs: answer.nowMs };
     });
   }
 
@@ -265,6 +251,20 @@ export class Limiter {
     await this.refund(...charged.flatMap((group) => this.#charge(group))).catch(() => undefined);
   }
 
+  #keepAhead(outcomes: readonly Outcome[]): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const { check, quota, hasAhead, answeredAtMs } of outcomes) {
+      const { rule, subject, extra } = check;
+      if (rule.prepaid === undefined || extra === '-' || answeredAtMs === null) continue;
+      rule.prepaid.fill(subject.text, hasAhead ? Number(extra) : 0, nowMs, {
+        remaining: quota.remaining ?? 0,
+        nextAtMs: nowMs + quota.nextAfterMs,
+        fullAtMs: nowMs + quota.resetAfterMs,
+        epochMs: answeredAtMs - nowMs,
+      });
+    }
+  }
+
   #rememberRefusals(outcomes: readonly Outcome[]): void {
     const nowMs = this.#clock.monotonicMs();
     for (const { check, quota, answeredAtMs } of outcomes) {
@@ -301,7 +301,10 @@ export class Limiter {
     // One by one: two leases of one key are two charges.
     const checks = asks.flatMap((ask) => this.#policies.resolve([ask], extraOf)).map(({ check }) => check);
     const answers = await Promise.all(checks.map((check) => this.#turn.ask({ kind, checks: [check] })));
-    for (const { rule, subject } of checks) rule.denials.forget(subject.text);
+    for (const { rule, subject } of checks) {
+      rule.denials.forget(subject.text);
+      rule.prepaid?.forget(subject.text);
+    }
     return answers.flatMap((answer) => {
       if (answer !== 'away') return answer.figures;
       throw new DomainError<LimitErrorCode>('limit_unavailable', 'Redis is away; the limit was not changed.');

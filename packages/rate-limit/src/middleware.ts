@@ -48,7 +48,7 @@ export function limitRequests<C extends LimitedContext>(options: {
     try {
       await next();
     } finally {
-      await passage.leave();
+      await passage.leave?.();
     }
     return undefined;
   };

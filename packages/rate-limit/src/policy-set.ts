@@ -1,10 +1,9 @@
 /** This file owns the policies by name, and how an ask becomes a check of one rule against one Redis key. */
-import { randomBytes } from 'node:crypto';
 import type { Keyspace } from '@sluice/config';
 import { DomainError } from '@sluice/runtime';
 import type { Ask } from './decision.ts';
-import { limitKeys, subjectOf } from './keys.ts';
-import { Policy, type Tally } from './policy.ts';
+import { limitKeys, type Subject, subjectOf } from './keys.ts';
+import { Policy, type Rule, type Tally } from './policy.ts';
 import { type LimitErrorCode, MAX_COST, MAX_POLICIES, type PolicyInput } from './schemas.ts';
 import type { Check } from './steps.ts';
 
@@ -49,7 +48,7 @@ export class PolicySet {
   /** A check for each ask that has a limit at all; `TypeError` for a faulty cost, or one policy and key asked twice. */
   resolve<A extends Ask>(
     asks: readonly A[],
-    extraOf: (ask: A, policy: Policy) => string = () => '-',
+    extraOf: (ask: A, rule: Rule, subject: Subject) => string = () => '-',
   ): Asked<A>[] {
     const asked: Asked<A>[] = [];
     for (const ask of asks) {
@@ -65,15 +64,10 @@ export class PolicySet {
       if (asked.some(({ check }) => check.state === state)) {
         throw new TypeError(`policy '${policy.name}' is asked twice for the same key`);
       }
-      asked.push({ ask, check: { rule, subject, state, cost, extra: extraOf(ask, policy) } });
+      asked.push({ ask, check: { rule, subject, state, cost, extra: extraOf(ask, rule, subject) } });
     }
     return asked;
   }
-}
-
-/** What a take carries beside its cost: the id of the lease it may get. */
-export function leaseFor(_ask: Ask, policy: Policy): string {
-  return policy.isConcurrent ? randomBytes(12).toString('base64url') : '-';
 }
 
 function byName(inputs: readonly PolicyInput[]): ReadonlyMap<string, Policy> {

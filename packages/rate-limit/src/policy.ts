@@ -1,6 +1,7 @@
 /** This file owns a policy ready for use: its default rule, its overrides, and each rule as the Lua script reads it. */
 import { Denials } from './denials.ts';
 import { type Glob, glob } from './glob.ts';
+import { Prepaid } from './prepaid.ts';
 import {
   type Algorithm,
   type AwayMode,
@@ -33,6 +34,8 @@ export interface Rule {
   readonly shape: string;
   /** Who was refused lately. */
   readonly denials: Denials;
+  /** What was charged ahead; `undefined` when the policy does not. */
+  readonly prepaid: Prepaid | undefined;
 }
 
 /** How often a policy has decided what, since this process began. */
@@ -97,7 +100,7 @@ export class Policy {
   }
 
   /** Whether this policy is for a request of which these facts are known. */
-  matches(facts: Readonly<Partial<Record<Fact, string>>>): boolean {
+  matches(facts: { readonly [F in Fact]?: string | undefined }): boolean {
     return this.#match.every(({ fact, globs }) => {
       const value = facts[fact];
       return value !== undefined && globs.some((like) => like.fits(value));
@@ -114,6 +117,8 @@ function ruleOf(
   const periodMs = settings.period ?? null;
   const capacity = algorithm === 'gcra' && limit > 0 ? (burst ?? limit) : limit;
   const { kind, a, b } = countingOf(settings, limit);
+  // An override may be far below the policy's own limit.
+  const prepay = Math.min(settings.prepay, Math.floor(limit / 10));
   if (algorithm === 'gcra' && capacity * a > MAX_PARTS) {
     throw new TypeError(
       `policy '${policy.name}': ${limit} in ${periodMs} ms with a burst of ${capacity} cannot be counted exactly; choose a rounder limit`,
@@ -129,6 +134,7 @@ function ruleOf(
     text: `${kind} ${capacity} ${a} ${b} ${settings.block ?? 0} ${settings.shadow ? 1 : 0};`,
     shape: `${kind}${a}-${b}`,
     denials: new Denials(),
+    prepaid: prepay > 0 ? new Prepaid(prepay) : undefined,
   };
 }
 

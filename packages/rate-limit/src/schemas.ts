@@ -98,6 +98,12 @@ export const policySchema = z
     shadow: z.boolean().default(false),
     /** After a refusal everything of this key is refused for so long. Default: not at all. */
     block: periodSchema.optional(),
+    /**
+     * Units that a process may charge ahead for a key that is busy, to be spent within 100 ms without asking Redis.
+     * Faster, and less exact: by so many may a window be exceeded, by each process. At most a tenth of the limit.
+     * Default 0: Redis decides every charge.
+     */
+    prepay: limitSchema.default(0),
     /** While Redis is away. */
     away: z.enum(AWAY_MODES).default('memory'),
   })

@@ -21,7 +21,7 @@ export interface Check {
   /** The Redis key. */
   readonly state: string;
   readonly cost: number;
-  /** Lease id, milliseconds or `-`, as the step wants it. */
+  /** Lease id, units ahead, milliseconds or `-`, as the step wants it. */
   readonly extra: string;
 }
 
@@ -37,6 +37,8 @@ export interface Figures {
   readonly retry: number;
   readonly next: number;
   readonly reset: number;
+  /** Of a take: the units ahead were charged as well. */
+  readonly hasAhead?: boolean;
 }
 
 export interface Answer {
@@ -73,6 +75,9 @@ export function writeSteps(
   return { keys: {}, moreKeys: [...states.keys()], args: { now_ms: nowMs ?? '', rules, steps: text } };
 }
 
+/** The `retry` of `limit.lua` when it fits, and so did the units ahead. */
+const AHEAD_TOO = -2;
+
 /** One answer a step. */
 export function readAnswers(steps: readonly Step[], reply: unknown): Answer[] {
   const numbers = reply as number[];
@@ -80,11 +85,13 @@ export function readAnswers(steps: readonly Step[], reply: unknown): Answer[] {
   let at = 1;
   return steps.map(({ checks }) => {
     const figures = checks.map(() => {
+      const retry = numbers[at + 1] as number;
       const told = {
         remaining: numbers[at] as number,
-        retry: numbers[at + 1] as number,
+        retry: retry === AHEAD_TOO ? 0 : retry,
         next: numbers[at + 2] as number,
         reset: numbers[at + 3] as number,
+        hasAhead: retry === AHEAD_TOO,
       };
       at += 4;
       return told;

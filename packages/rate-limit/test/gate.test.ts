@@ -53,9 +53,9 @@ describe('enter', () => {
 
     const first = await enter(limiter, { key: 'k_1' });
     const beside = await enter(limiter, { key: 'k_1' });
-    await first.leave();
+    await first.leave?.();
     const second = await enter(limiter, { key: 'k_1' });
-    await second.leave();
+    await second.leave?.();
     const third = await enter(limiter, { key: 'k_1' });
 
     expect([first, beside, second, third].map(({ decision }) => decision.isAllowed)).toEqual([

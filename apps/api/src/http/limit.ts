@@ -9,12 +9,13 @@ import {
   refusalOf,
 } from '@sluice/rate-limit';
 import { REFUSED_ROUTE } from '../limit-config.ts';
-import type { Principal } from './call.ts';
 import type { Admission, Arrival, Door } from './mount.ts';
 import { cacheTarget, decodeSegment, isCachePath, rawPath } from './target.ts';
 
 /** Whoever asks whether we live must hear it, whatever else his address does. */
 const UNLIMITED_TAG = 'operations';
+/** Peers whose address has been read before; beyond so many it is read anew. */
+const MAX_KNOWN_PEERS = 1_000;
 
 /** Takes what a request costs, one unit, from every policy that is for it. Public routes have no key. */
 export function createAdmission(options: {
@@ -22,18 +23,22 @@ export function createAdmission(options: {
   clientAddress: ClientAddress;
 }): NonNullable<Door['admit']> {
   const { limiter, clientAddress } = options;
-  const factsOf = (arrival: Arrival, principal: Principal | undefined): RequestFacts => {
-    const socketAddress = arrival.remoteAddress;
-    const address = addressKey(
-      clientAddress({ socketAddress, forwardedFor: arrival.header('x-forwarded-for') }),
-    );
-    if (principal === undefined) return { address, route: REFUSED_ROUTE };
-    const { route } = arrival;
-    const facts = { address, route: routeName(route), ...placeOf(route, arrival.target) };
-    return route.access === 'public' ? facts : { ...facts, key: principal.id };
+  const addressOf = addressReader(clientAddress);
+  const places = new Map<RouteDeclaration, Place>();
+  return (arrival, principal) => {
+    const { route, target } = arrival;
+    if (route.tag === UNLIMITED_TAG) return undefined;
+    const address = addressOf(arrival);
+    if (principal === undefined) return admit(limiter, { address, route: REFUSED_ROUTE });
+    let place = places.get(route);
+    if (!place) {
+      place = placeOf(route);
+      places.set(route, place);
+    }
+    const { name, service, queue } = place;
+    const key = route.access === 'public' ? undefined : principal.id;
+    return admit(limiter, { address, route: name, key, service: service?.(target), queue: queue?.(target) });
   };
-  return (arrival, principal) =>
-    arrival.route.tag === UNLIMITED_TAG ? undefined : admit(limiter, factsOf(arrival, principal));
 }
 
 async function admit(limiter: Limiter, facts: RequestFacts): Promise<Admission> {
@@ -41,19 +46,36 @@ async function admit(limiter: Limiter, facts: RequestFacts): Promise<Admission> 
   return {
     headers: headers as Record<string, string>,
     refusal: decision.isAllowed ? undefined : refusalOf(decision),
-    leave: decision.taken.some(({ lease }) => lease !== undefined) ? () => void leave() : undefined,
+    leave: leave && (() => void leave()),
   };
 }
 
-/** `POST /api/v2/queues/{queue}/jobs`, what a policy's `match.route` is compared with. */
-function routeName({ method, path }: RouteDeclaration): string {
-  return `${method.toUpperCase()} ${path}`;
+/** Connections are kept alive: the same peers come again and again. */
+function addressReader(clientAddress: ClientAddress): (arrival: Arrival) => string {
+  const known = new Map<string, string>();
+  return ({ remoteAddress = '', header }) => {
+    const forwardedFor = header('x-forwarded-for');
+    const before = forwardedFor === undefined ? known.get(remoteAddress) : undefined;
+    if (before !== undefined) return before;
+    const address = addressKey(clientAddress({ socketAddress: remoteAddress, forwardedFor }));
+    if (forwardedFor === undefined && known.size < MAX_KNOWN_PEERS) known.set(remoteAddress, address);
+    return address;
+  };
 }
 
-/** The cache service or the queue of a request. */
-function placeOf({ path }: RouteDeclaration, target: string): { service?: string; queue?: string } {
-  if (isCachePath(path)) return { service: cacheTarget(rawPath(target)).service };
+interface Place {
+  /** `POST /api/v2/queues/{queue}/jobs`: what a policy's `match.route` is compared with. */
+  name: string;
+  /** Read the cache service, or the queue, of a request from its target. */
+  service: ((target: string) => string) | undefined;
+  queue: ((target: string) => string) | undefined;
+}
+
+function placeOf({ method, path }: RouteDeclaration): Place {
   const at = path.split('/').indexOf('{queue}');
-  const queue = at === -1 ? undefined : rawPath(target).split('/')[at];
-  return queue === undefined ? {} : { queue: decodeSegment(queue) };
+  return {
+    name: `${method.toUpperCase()} ${path}`,
+    service: isCachePath(path) ? (target) => cacheTarget(rawPath(target)).service : undefined,
+    queue: at === -1 ? undefined : (target) => decodeSegment(rawPath(target).split('/')[at] ?? ''),
+  };
 }

@@ -5,13 +5,14 @@
 --                    (f window, -; s window, slice; g parts of a unit, parts drained a ms; c lease, -; all ms)
 -- ARGV[3] steps      "<op><rule> <state> <cost> <extra> " for each check; rules and states count from 1, and a state
 --                    left out is the one after the last.
---                    t take (extra: lease id or -), p peek, g give back (extra: ms it was taken at, lease id or -),
---                    n penalty, b block (extra: duration ms), x reset, w renew (extra: lease id).
+--                    t take (extra: lease id, or units to charge ahead if they fit as well, or -), p peek,
+--                    g give back (extra: ms it was taken at, lease id, or -), n penalty, b block (extra: duration ms),
+--                    x reset, w renew (extra: lease id).
 --                    A check with op + goes with the one before it: all of them pass or none is charged
 -- Replies the time (ms since the epoch), then four numbers for each check, as things stand after its step:
 --   remaining  units left, never below 0
 --   retry      ms until this cost fits if nobody else comes, 0 it fits (and was taken), -1 it never will.
---              After a renewal: 0 the lease was held, -1 it was not
+--              -2 it fits, and so did the units ahead. After a renewal: 0 the lease was held, -1 it was not
 --   next       ms until one unit more is there, 0 when none is out
 --   reset      ms until all of it is there
 -- A take is refused when a check that is not in shadow has a retry. Then nothing of it is charged.
@@ -93,6 +94,11 @@ local function decide(is_take)
     if passes and is_take and retry == 0 and cost > 0 then
       xs[state], ys[state] = rule.algorithm.add(xs[state], ys[state], rule, now, cost, extras[i])
       changed_by[state] = rule
+      local ahead = rule.algorithm ~= concurrency and tonumber(extras[i])
+      if ahead and retry_of(state, rule, ahead) == 0 then
+        xs[state], ys[state] = rule.algorithm.add(xs[state], ys[state], rule, now, ahead)
+        retry = -2
+      end
     end
     tell(state, rule, retry)
   end
