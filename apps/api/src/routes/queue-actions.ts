@@ -23,7 +23,8 @@ export function queueActionHandlers({ jobs }: { jobs: Jobs }): Handlers<QueueAct
   return {
     pauseQueue: async ({ params }) => json(200, queueBody(await jobs.pause(params.queue))),
     resumeQueue: async ({ params }) => json(200, queueBody(await jobs.resume(params.queue))),
-    drainQueue: async ({ params, body }) => json(200, await jobs.drain(params.queue, { delayed: body?.delayed })),
+    drainQueue: async ({ params, body }) =>
+      json(200, await jobs.drain(params.queue, { delayed: body?.delayed })),
     cleanQueue: async ({ params, body }) => {
       const { older_than: olderThanMs, ...options } = body;
       return json(200, await jobs.clean(params.queue, { ...options, olderThanMs }));
