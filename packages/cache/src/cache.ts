@@ -38,7 +38,7 @@ export class Cache {
   readonly #writer: EntryWriter;
   readonly #loads: Loads;
   readonly #near: Near | undefined;
-  readonly #onRefreshFailure: (error: unknown, key: string) => void;
+  readonly #onRefreshFailure: CacheOptions['onRefreshFailure'];
   readonly #stats = new CacheStats();
 
   constructor(options: CacheOptions) {
@@ -47,17 +47,16 @@ export class Cache {
       driver,
       defaultTtlMinutes = DEFAULT_TTL_MINUTES,
       maxValueBytes = DEFAULT_MAX_VALUE_BYTES,
+      deflateOverBytes = Infinity,
+      clock = systemClock,
+      near,
     } = options;
-    if (!Number.isInteger(defaultTtlMinutes) || defaultTtlMinutes < 0) {
-      throw new TypeError(
-        `cache ${name}: its default TTL is ${defaultTtlMinutes}, not a whole number of minutes`,
-      );
-    }
+    if (!(defaultTtlMinutes >= 0))
+      throw new TypeError(`cache ${name}: ${defaultTtlMinutes} min is no default TTL`);
     this.name = name;
     this.defaultTtl = defaultTtlMinutes === 0 ? 'forever' : defaultTtlMinutes * 60;
     checkTtl(this.defaultTtl);
     this.maxValueBytes = maxValueBytes;
-    const { clock = systemClock, near, deflateOverBytes = Infinity } = options;
     this.#driver = driver;
     this.#near = near && new Near({ ...near, clock });
     this.#reader = new EntryReader({ driver, near: this.#near });
@@ -72,7 +71,7 @@ export class Cache {
     const changed = (key: string) => this.#near?.changed([key]);
     this.#loads = new Loads({ driver, writer: this.#writer, stats: this.#stats, read, changed });
     this.leases = new Lender({ driver, writer: this.#writer, read, changed });
-    this.#onRefreshFailure = options.onRefreshFailure ?? (() => undefined);
+    this.#onRefreshFailure = options.onRefreshFailure;
   }
 
   get driver(): CacheDriver['kind'] {
@@ -94,7 +93,9 @@ export class Cache {
     await this.#near?.start();
   }
 
+  /** Ends what is under way; a client that the driver was given stays its owner's. */
   async stop(): Promise<void> {
+    await this.#loads.stop();
     await this.#near?.stop();
     await this.#driver.stop();
   }
@@ -163,7 +164,7 @@ export class Cache {
     if (entry && !entry.isStale) return entry;
     const flight = this.#loads.share(key, load, options, entry !== undefined);
     if (!entry) return await flight;
-    flight.catch((error: unknown) => this.#onRefreshFailure(error, key));
+    flight.catch((error: unknown) => this.#onRefreshFailure?.(error, key));
     return entry;
   }
 

@@ -61,6 +61,7 @@ export class Loads {
   readonly #stats: CacheStats;
   readonly #read: (key: string) => Promise<CacheEntry | undefined>;
   readonly #changed: (key: string) => void;
+  readonly #stopping = new AbortController();
   readonly #flights = new Map<string, Promise<CacheEntry | undefined>>();
 
   /** `read` looks into the store itself; `changed` is told of each key that was filled or found missing. */
@@ -76,6 +77,12 @@ export class Loads {
     this.#stats = options.stats;
     this.#read = options.read;
     this.#changed = options.changed;
+  }
+
+  /** Aborts the loads that are under way and waits until each has given back its lease. Begins no other. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(refuse('load_timeout', 'The cache was stopped before the load had ended.'));
+    await Promise.allSettled(this.#flights.values());
   }
 
   /** The load of `key`: one at a time in this process, begun by the first caller with its options. */
@@ -118,6 +125,7 @@ export class Loads {
     const endsAt = performance.now() + waitMs;
     let pauseMs = FIRST_PAUSE_MS;
     for (let round = 0; ; round += 1) {
+      this.#stopping.signal.throwIfAborted();
       const lease = await inStore(this.#driver.leases.take(key, { token, ttlMs: leaseMs, note: '' }));
       if (lease.state === 'missing') return undefined;
       if (lease.state === 'granted') {
@@ -194,23 +202,22 @@ export class Loads {
 
   async #run(load: Load, options: LoadOptions): Promise<unknown> {
     const { loadTimeoutMs = DEFAULT_LOAD_TIMEOUT_MS } = options;
-    const controller = new AbortController();
+    const late = new AbortController();
+    const timer = setTimeout(
+      () => late.abort(refuse('load_timeout', `The load took longer than ${loadTimeoutMs} ms.`)),
+      loadTimeoutMs,
+    );
+    const onStop = () => late.abort(this.#stopping.signal.reason);
+    this.#stopping.signal.addEventListener('abort', onStop);
     this.#stats.loads += 1;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const error = refuse('load_timeout', `The load took longer than ${loadTimeoutMs} ms.`);
-        controller.abort(error);
-        reject(error);
-      }, loadTimeoutMs);
-    });
     try {
-      return await Promise.race([Promise.resolve(load({ signal: controller.signal })), late]);
+      return await Promise.race([Promise.resolve(load({ signal: late.signal })), aborted(late.signal)]);
     } catch (error) {
       this.#stats.loadFailures += 1;
       throw error;
     } finally {
       clearTimeout(timer);
+      this.#stopping.signal.removeEventListener('abort', onStop);
     }
   }
 
@@ -225,6 +232,12 @@ export class Loads {
     const { text } = this.#writer.recipe(value, options);
     return entryOf(text, text);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }
 
 /** The store failed, not the load: the caller chose what happens then. */

@@ -5,8 +5,8 @@ import type { ListPage } from './driver.ts';
 import { refuse } from './rules.ts';
 
 const MAX_SCAN_COUNT = 1_000;
-/** Keys that SCAN told beyond the page, carried in the cursor. SCAN overshoots by one bucket, a few keys. */
-const MAX_CARRIED_KEYS = 16;
+/** Keys that SCAN told beyond the page, carried in the cursor. A step of one bucket overshoots by a few keys at most. */
+const MAX_CARRIED_KEYS = 4;
 /** Few keys of ours among many of others make many SCANs: after this long the page ends short. */
 const PAGE_BUDGET_MS = 1_000;
 

@@ -90,13 +90,17 @@ describe('entries kept near', () => {
   });
 
   it('are not kept when they changed while they were read', async (t) => {
-    const { open } = await setup(t);
+    const { open, redis } = await setup(t);
     const cache = await open();
     await cache.set('k', 'old');
+    const mget = redis.client.mgetBuffer.bind(redis.client) as (keys: string[]) => Promise<(Buffer | null)[]>;
+    vi.spyOn(redis.client, 'mgetBuffer').mockImplementationOnce((async (keys: string[]) => {
+      const old = await mget(keys);
+      await cache.set('k', 'new');
+      return old;
+    }) as never);
 
-    const reading = cache.get('k');
-    await cache.set('k', 'new');
-    await reading;
+    expect((await cache.get('k'))?.value).toBe('old');
 
     expect((await cache.get('k'))?.value).toBe('new');
   });
@@ -131,6 +135,9 @@ describe('entries kept near', () => {
     clock.advanceMs(3_100);
 
     expect((await cache.get('k'))?.value).toBe('changed unheard');
+    await expect
+      .poll(async () => [(await cache.get('k'))?.value, cache.stats.nearHits > 1], { timeout: 5_000 })
+      .toEqual(['changed unheard', true]);
   });
 
   it('cost nothing where there are none: a set is one command', async (t) => {

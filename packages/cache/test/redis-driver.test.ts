@@ -59,4 +59,85 @@ describe('a cache on Redis', () => {
 
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected']);
   });
+
+  it('loads without Redis, once for all callers of the process, or throws when told to', async (t) => {
+    const { cache, redis } = await redisRig(t);
+    redis.client.disconnect();
+    const load = vi.fn(
+      async () => await new Promise((resolve) => setTimeout(() => resolve('from upstream'), 20)),
+    );
+
+    const entries = await Promise.all([cache.getOrLoad('k', load), cache.getOrLoad('k', load)]);
+
+    expect(entries.map((entry) => entry?.value)).toEqual(['from upstream', 'from upstream']);
+    expect(load).toHaveBeenCalledTimes(1);
+    await expect(cache.getOrLoad('k', load, { onOutage: 'throw' })).rejects.toThrow(
+      /Stream isn't writeable|closed/,
+    );
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  it('answers what was loaded when Redis goes away before it is stored', async (t) => {
+    const { cache, redis } = await redisRig(t);
+
+    const entry = await cache.getOrLoad('k', () => {
+      redis.client.disconnect();
+      return 'loaded';
+    });
+
+    expect(entry?.value).toBe('loaded');
+  });
+
+  it('leaves nothing behind that does not end by itself', async (t) => {
+    const { cache, redis } = await redisRig(t);
+    await cache.set('plain', 1);
+    await cache.setMany(
+      ['a', 'b'].map((key) => ({ key, value: 1, tags: ['t', key], ttl: 60, graceSeconds: 60 })),
+    );
+    await cache.getOrLoad('missing', () => undefined, { missingSeconds: 60 });
+    await cache.leases.lend('lent', { leaseMs: 60_000, tags: ['lent'] });
+    await cache.touch('a', 'forever');
+    await cache.increment('n');
+
+    const ends = await Promise.all(
+      (await redis.allKeys()).map(async (key) => [key, await redis.client.pttl(key)]),
+    );
+    expect(ends.filter(([, leftMs]) => Number(leftMs) <= 0)).toEqual([]);
+    expect(ends).toHaveLength(10);
+
+    await cache.flush();
+    expect(await redis.allKeys()).toEqual([]);
+  });
+
+  it('lets a tag live as long as the longest-lived entry that bears it', async (t) => {
+    const { cache, redis } = await redisRig(t);
+    const tagEndsInMs = () => redis.client.pttl(`${redis.prefix}:cache-tag:books:t`);
+
+    await cache.set('a', 1, { tags: ['t'], ttl: 60 });
+    await cache.set('b', 1, { tags: ['t'], ttl: 600, graceSeconds: 300 });
+    await cache.set('c', 1, { tags: ['t'], ttl: 6 });
+
+    expect(await tagEndsInMs()).toBeGreaterThan(890_000);
+  });
+
+  it('carries few keys in a cursor, however thinly they lie', async (t) => {
+    const { cache } = await redisRig(t);
+    const items = (prefix: string, count: number) =>
+      Array.from({ length: count }, (_, at) => ({ key: `${prefix}:${at}:${'x'.repeat(100)}`, value: 1 }));
+    for (let batch = 0; batch < 6; batch += 1) await cache.setMany(items(`other${batch}`, 950));
+    await cache.setMany(items('user', 300));
+    const told = new Set<string>();
+
+    let cursor: string | undefined;
+    do {
+      const page = await cache.list({ prefix: 'user:', limit: 1, cursor });
+      for (const key of page.keys) told.add(key);
+      expect(page.keys.length).toBeLessThanOrEqual(1);
+      // Six keys of a hundred bytes and the place.
+      expect((page.next ?? '').length).toBeLessThan(1_000);
+      cursor = page.next;
+    } while (cursor !== undefined);
+
+    expect(told.size).toBe(300);
+  });
 });

@@ -22,6 +22,19 @@ export function sharingSuite(driver: string, setup: Setup): void {
       expect(load).toHaveBeenCalledTimes(1);
     });
 
+    it('does not load what was filled between its look and its lease', async (t) => {
+      const { open } = await setup(t);
+      const [slow, quick] = [open('books'), open('books')];
+      const load = vi.fn(() => 'loaded twice');
+      vi.spyOn(slow, 'get').mockImplementationOnce(async () => {
+        await quick.getOrLoad('k', () => 'loaded once');
+        return undefined;
+      });
+
+      expect((await slow.getOrLoad('k', load))?.value).toBe('loaded once');
+      expect(load).not.toHaveBeenCalled();
+    });
+
     it('does not load what is there', async (t) => {
       const { cache } = await setup(t);
       await cache.set('k', null);
@@ -171,6 +184,19 @@ export function sharingSuite(driver: string, setup: Setup): void {
 
       expect(isAborted).toBe(true);
       expect((await cache.getOrLoad('k', () => 2, { waitMs: 0 }))?.value).toBe(2);
+    });
+
+    it('ends loads that are under way when it is stopped, and gives their leases back', async (t) => {
+      const { open } = await setup(t);
+      const [stopped, other] = [open('books'), open('books')];
+      const endless = vi.fn(() => new Promise(() => undefined));
+      const waiting = stopped.getOrLoad('k', endless);
+      await vi.waitFor(() => expect(endless).toHaveBeenCalled());
+
+      await stopped.stop();
+
+      await expect(waiting).rejects.toMatchObject({ code: 'load_timeout' });
+      expect((await other.getOrLoad('k', () => 'loaded', { waitMs: 0 }))?.value).toBe('loaded');
     });
 
     it('lets a value written during a load stand, and stores nothing after a delete', async (t) => {
