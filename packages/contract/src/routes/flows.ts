@@ -35,7 +35,7 @@ const newFlow: z.ZodType<NewFlow> = z
   })
   .meta({ id: 'NewFlow' });
 
-interface AddedFlow {
+export interface AddedFlow {
   id: string;
   queue: string;
   name: string;
