@@ -21,12 +21,12 @@ describe('examples', () => {
     expect(example.output.replace(/\d+ ms/, '… ms')).toBe(`enqueued 250 jobs in one request
 250 jobs completed in … ms
 the cache holds 250 countries:
-  Africa      59 countries   30,318,042 km²
-  Americas    56 countries   42,566,480 km²
-  Antarctic    5 countries   14,012,247 km²
+  Africa      59 countries   30,318,417 km²
+  Americas    56 countries   42,077,922 km²
+  Antarctic    5 countries   14,012,111 km²
   Asia        50 countries   32,138,141 km²
-  Europe      53 countries   23,080,103 km²
-  Oceania     27 countries    8,515,081 km²
+  Europe      53 countries   23,022,897 km²
+  Oceania     27 countries    8,515,313 km²
 Switzerland speaks French, Italian, Romansh, Swiss German
 country:CHE existed: true; after its deletion: false
 `);

@@ -31,7 +31,8 @@ export class Program {
     }
     this.exited = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
-      this.#child.once('close', (code) => resolve(code));
+      // Not 'close': a daemon left by the program may hold its output open.
+      this.#child.once('exit', (code) => resolve(code));
     });
   }
 
@@ -52,7 +53,7 @@ export class Program {
   }
 
   /** Resolves with the match once the output holds it. */
-  async says(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
+  async says(pattern: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
     return await until(() => {
       const match = pattern.exec(this.#output);
       if (!match && !this.isRunning) throw new Error(`it ended before it said ${pattern}:\n${this.#output}`);
