@@ -3,7 +3,7 @@ import { type Cache, openCache, type Premises } from '@sluice/cache';
 import type { ServiceConfig } from '@sluice/config';
 import type { ErrorCode } from '@sluice/contract';
 import type { RedisClient } from '@sluice/redis';
-import { DomainError, type Service } from '@sluice/runtime';
+import { DomainError, type Log, type Service } from '@sluice/runtime';
 
 export interface CacheService {
   readonly config: ServiceConfig;
@@ -15,10 +15,13 @@ export interface CacheService {
 export class CacheServices implements Service {
   readonly name = 'cache services';
   readonly #premises: Premises;
+  readonly #log: Log;
   readonly #services = new Map<string, CacheService>();
+  #isStarted = false;
 
-  constructor(options: { configs: readonly ServiceConfig[]; premises: Premises }) {
+  constructor(options: { configs: readonly ServiceConfig[]; premises: Premises; log: Log }) {
     this.#premises = options.premises;
+    this.#log = options.log;
     for (const config of options.configs) this.open(config);
   }
 
@@ -43,7 +46,14 @@ export class CacheServices implements Service {
       return client;
     };
     const cache = openCache(config, { ...this.#premises, connect });
-    this.#services.set(config.name, { config, cache, client });
+    const opened = { config, cache, client };
+    this.#services.set(config.name, opened);
+    if (this.#isStarted) this.#listen(opened);
+  }
+
+  start(): void {
+    this.#isStarted = true;
+    for (const service of this.all()) this.#listen(service);
   }
 
   async close(name: string): Promise<void> {
@@ -54,5 +64,12 @@ export class CacheServices implements Service {
 
   async stop(): Promise<void> {
     await Promise.all(this.all().map(({ cache }) => cache.stop()));
+  }
+
+  /** Until Redis lets it listen, a service that keeps entries near reads each from Redis. */
+  #listen({ config, cache }: CacheService): void {
+    cache.start().catch((error: unknown) => {
+      this.#log.warn({ service: config.name, err: error }, 'cache keeps nothing near');
+    });
   }
 }

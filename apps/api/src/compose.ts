@@ -74,8 +74,13 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
         redis === config.roles.redis.cache
           ? connections.role('cache')
           : connections.open(`cache-${service}`, redis),
+      subscribe: (redis, service) =>
+        redis === config.roles.redis.cache
+          ? connections.role('cache', 'subscriber')
+          : connections.open(`cache-${service}-subscriber`, redis, 'subscriber'),
       maxValueBytes: config.maxValueBytes,
     },
+    log,
   });
 
   const jobs = new Jobs({
@@ -116,7 +121,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     log,
   });
 
-  registerGauges({ metrics, jobs, connections, channels });
+  registerGauges({ metrics, jobs, connections, channels, cacheServices });
   registerLimitMetrics({ metrics, limiter });
 
   const clientAddress = clientAddressBy(config.limits.trustedProxies);

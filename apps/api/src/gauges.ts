@@ -3,6 +3,7 @@ import type { Channels } from '@sluice/channel';
 import type { Jobs } from '@sluice/jobs';
 import { type RedisClient, redisFault } from '@sluice/redis';
 import { type Gauge, type Metrics, within } from '@sluice/runtime';
+import type { CacheServices } from './cache-services.ts';
 import type { Connections } from './connections.ts';
 
 /** A scrape has its own timeout, ten seconds as a rule; Redis gets a second of it. */
@@ -28,10 +29,22 @@ export function registerGauges(services: {
   jobs: Jobs;
   connections: Connections;
   channels: Channels;
+  cacheServices: CacheServices;
 }): void {
-  const { metrics, jobs, connections, channels } = services;
+  const { metrics, jobs, connections, channels, cacheServices } = services;
   const readers = metrics.gauge('sluice_channel_readers', 'Open streams of channels in this process');
   metrics.beforeScrape(async () => readers.set(channels.readers));
+  const cached = metrics.gauge('sluice_cache_events', 'What cache services did, since this process began', [
+    'service',
+    'event',
+  ]);
+  metrics.beforeScrape(async () => {
+    cached.reset();
+    for (const { cache } of cacheServices.all()) {
+      for (const [event, count] of Object.entries(cache.stats))
+        cached.set({ service: cache.name, event }, count);
+    }
+  });
   const oldest = metrics.gauge('sluice_queue_oldest_waiting_seconds', 'Age of the job that waits longest', [
     'queue',
   ]);

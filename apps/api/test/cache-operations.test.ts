@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { testServer } from '@sluice/redis/testing';
 import { describe, expect, it } from 'vitest';
 import { startApi, type TestApi } from './harness.ts';
@@ -148,6 +151,40 @@ describe('operations of a cache service', () => {
       'connected_clients',
     ]);
     expect(stats.redis.used_memory_bytes).toBeGreaterThan(0);
+  });
+
+  it('a scrape tells what each service did', async (t) => {
+    const api = await startApi(t);
+    await api.call('/api/v2/redis/none');
+
+    const text = await (await api.call('/metrics')).text();
+
+    expect(text).toMatch(/^sluice_cache_events\{service="redis",event="misses"\} 1$/m);
+    expect(text).toMatch(/^sluice_cache_events\{service="redis",event="hits"\} 0$/m);
+  });
+
+  it('a service that keeps entries near lets every API see what another one changed', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-services-'));
+    t.onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const file = join(folder, 'sluice.config.json');
+    const config = { options: { near: { max_entries: 100 }, deflate_over_bytes: 1_000 } };
+    await writeFile(file, JSON.stringify({ services: [{ name: 'redis', type: 'cache_redis', config }] }));
+    const shared = { SLUICE_CONFIG: file, SLUICE_SECRET: 's'.repeat(40) };
+    const one = await startApi(t, shared);
+    const other = await startApi(t, { ...shared, REDIS_PREFIX: one.redis.prefix });
+    const nearHits = async (api: TestApi) => {
+      const stats = await (await api.call('/api/v2/redis/_ops/stats')).json();
+      return (stats as { process: { near_hits: number } }).process.near_hits;
+    };
+    const read = async (api: TestApi) => await (await api.call('/api/v2/redis/k')).json();
+    await one.call('/api/v2/redis', { method: 'POST', json: { key: 'k', value: 'x'.repeat(5_000) } });
+    await expect
+      .poll(async () => (await read(other)) && (await nearHits(other)), { timeout: 5_000 })
+      .toBeGreaterThan(0);
+
+    await one.call('/api/v2/redis/k', { method: 'PUT', json: { value: 'new' } });
+
+    await expect.poll(() => read(other)).toEqual({ key: 'k', value: 'new' });
   });
 
   it('_spec is the OpenAPI document of this service', async (t) => {

@@ -1,8 +1,7 @@
 /** This file owns the cache services as a worker uses them: by name, each where the services file says. */
-import { join } from 'node:path';
-import { Cache, type CacheDriver, FileDriver, RedisDriver } from '@sluice/cache';
-import { keyspace, type RedisConfig, redisIdentity, type ServiceConfig } from '@sluice/config';
-import { close, connect, type RedisClient } from '@sluice/redis';
+import { type Cache, openCache } from '@sluice/cache';
+import { type RedisConfig, redisIdentity, type ServiceConfig } from '@sluice/config';
+import { close, connect, type Profile, type RedisClient } from '@sluice/redis';
 import type { Log, Service } from '@sluice/runtime';
 
 export interface CachesOptions {
@@ -15,7 +14,6 @@ export interface CachesOptions {
 export class Caches implements Service {
   readonly name = 'caches';
   readonly byName: ReadonlyMap<string, Cache>;
-  readonly #drivers: CacheDriver[] = [];
   readonly #options: CachesOptions;
   /** One client for all services of one Redis. */
   readonly #clients = new Map<string, RedisClient>();
@@ -26,29 +24,35 @@ export class Caches implements Service {
     this.byName = new Map(active.map((service) => [service.name, this.#open(service)]));
   }
 
+  /** Until Redis lets it listen, a cache that keeps entries near reads each from Redis. */
+  start(): void {
+    for (const [service, cache] of this.byName) {
+      cache.start().catch((error: unknown) => {
+        this.#options.log.warn({ service, err: error }, 'cache keeps nothing near');
+      });
+    }
+  }
+
   async stop(): Promise<void> {
-    await Promise.all(this.#drivers.map((driver) => driver.stop()));
+    await Promise.all([...this.byName.values()].map((cache) => cache.stop()));
     await Promise.all([...this.#clients.values()].map((client) => close(client)));
   }
 
-  #open({ name, redis, defaultTtlMinutes, options }: ServiceConfig): Cache {
-    const driver = redis
-      ? new RedisDriver({
-          client: this.#client(redis),
-          keyspace: keyspace(this.#options.prefix, { isCluster: redis.kind === 'cluster' }),
-          service: name,
-        })
-      : new FileDriver({ folder: join(this.#options.dataDirectory, 'cache'), service: name });
-    this.#drivers.push(driver);
-    return new Cache({ name, driver, defaultTtlMinutes, maxValueBytes: options.maxValueBytes });
+  #open(service: ServiceConfig): Cache {
+    return openCache(service, {
+      prefix: this.#options.prefix,
+      dataDirectory: this.#options.dataDirectory,
+      connect: (config) => this.#client(config, 'request'),
+      subscribe: (config) => this.#client(config, 'subscriber'),
+    });
   }
 
   /** Profile `request`: while a cache's Redis is away its jobs fail their attempt and are tried again. */
-  #client(config: RedisConfig): RedisClient {
-    const identity = redisIdentity(config);
+  #client(config: RedisConfig, profile: Profile): RedisClient {
+    const identity = `${profile} ${redisIdentity(config)}`;
     const known = this.#clients.get(identity);
     if (known) return known;
-    const client = connect({ config, profile: 'request', name: 'worker:cache', log: this.#options.log });
+    const client = connect({ config, profile, name: `worker:cache-${profile}`, log: this.#options.log });
     this.#clients.set(identity, client);
     return client;
   }

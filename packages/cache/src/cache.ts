@@ -12,7 +12,7 @@ import { EntryReader } from './reading.ts';
 import type { StoreFigures } from './redis-figures.ts';
 import { checkKey, checkPrefix, checkTags, checkTtl, milliseconds, refuse, type Ttl } from './rules.ts';
 import { DEFAULT_MAX_VALUE_BYTES, DEFAULT_TTL_MINUTES, MAX_LIST_LIMIT } from './schemas.ts';
-import { CacheStats } from './stats.ts';
+import { type CacheCounts, CacheStats } from './stats.ts';
 import {
   checkAll,
   EntryWriter,
@@ -79,7 +79,7 @@ export class Cache {
   }
 
   /** Since this process opened the cache. */
-  get stats(): Readonly<CacheStats> {
+  get stats(): CacheCounts {
     return this.#stats;
   }
 

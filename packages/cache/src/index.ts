@@ -12,5 +12,5 @@ export type { CacheOptions, IncrementOptions } from './options.ts';
 export type { Changes } from './patching.ts';
 export { RedisDriver } from './redis-driver.ts';
 export { checkKey, readTtl, type Ttl } from './rules.ts';
-export type { CacheStats } from './stats.ts';
+export type { CacheCounts } from './stats.ts';
 export { keyNotFound, type SetItem, type SetOptions, type SetResult } from './writing.ts';

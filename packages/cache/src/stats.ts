@@ -1,6 +1,9 @@
 /** This file owns what is counted of a cache in this process, since it was opened. */
 import type { CacheEntry } from './entry.ts';
 
+/** The counts alone. */
+export type CacheCounts = Readonly<Omit<CacheStats, 'found'>>;
+
 export class CacheStats {
   /** Reads that found an entry; `staleHits` and `nearHits` are among them. */
   hits = 0;

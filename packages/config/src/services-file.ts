@@ -42,6 +42,7 @@ const NAME = wanted('1 to 40 letters, digits, hyphens or underscores');
 const HOST = wanted('a host name or IP address');
 const HOSTS = wanted('a list of "host" or "host:port"');
 const PASSWORD = wanted('the password, or {"env": "NAME"} with the variable that holds it');
+const NEAR = wanted('{"max_entries", "max_bytes", "max_age_ms"}, each with a default');
 const TLS = wanted('true, false, or the paths {"ca", "cert", "key"} and {"servername"}');
 
 const hosts = z
@@ -90,6 +91,17 @@ const serviceSchema = z.strictObject({
           unavailable_status: oneOf([500, 503]).default(500),
           post_status: oneOf([200, 201]).default(201),
           max_value_bytes: whole(1, MAX_VALUE_BYTES).optional(),
+          deflate_over_bytes: whole(1, MAX_VALUE_BYTES).optional(),
+          near: z
+            .strictObject(
+              {
+                max_entries: whole(1, 10_000_000).optional(),
+                max_bytes: whole(1_024, 68_719_476_736).optional(),
+                max_age_ms: whole(1, 86_400_000).optional(),
+              },
+              NEAR,
+            )
+            .optional(),
         })
         .prefault({}),
     })
@@ -129,6 +141,11 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   unavailable_status: '503',
   post_status: '200',
   max_value_bytes: '1048576',
+  deflate_over_bytes: '16384',
+  near: '{"max_entries": 10000}',
+  max_entries: '10000',
+  max_bytes: '67108864',
+  max_age_ms: '60000',
 };
 
 /** `name` is the field's path behind the file's name. */

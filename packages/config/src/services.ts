@@ -40,6 +40,10 @@ export interface ServiceOptions {
   postStatus: 200 | 201;
   /** `undefined`: the API's own bound. */
   maxValueBytes: number | undefined;
+  /** Longer texts are deflated; `undefined`: none. Other Redis clients cannot read them then. */
+  deflateOverBytes: number | undefined;
+  /** Entries kept in each process as well; `undefined`: none. Absent bounds have the cache's defaults. */
+  near: { maxEntries?: number; maxBytes?: number; maxAgeMs?: number } | undefined;
 }
 
 /** The page's default for a service that is made; the environment's is `localhost`. */
@@ -95,6 +99,8 @@ function defaultService(roles: Pick<RolesConfig, 'cacheDriver' | 'redis'>): Serv
       unavailableStatus: 500,
       postStatus: 201,
       maxValueBytes: undefined,
+      deflateOverBytes: undefined,
+      near: undefined,
     },
   };
 }
@@ -117,6 +123,14 @@ function toConfig(service: ServiceText, place: Place): ServiceConfig {
       'confirm or deny, for a flush would remove every key of the database',
     );
   }
+  if (type === 'cache_local' && options.near) {
+    fileFault(
+      place.env,
+      `${place.where}.config.options.near`,
+      'entries near a service on disk',
+      'none, for changes by other processes are told by Redis alone',
+    );
+  }
   return {
     name,
     label,
@@ -131,6 +145,8 @@ function toConfig(service: ServiceText, place: Place): ServiceConfig {
       unavailableStatus: options.unavailable_status,
       postStatus: options.post_status,
       maxValueBytes: options.max_value_bytes,
+      deflateOverBytes: options.deflate_over_bytes,
+      near: nearOf(options.near),
     },
   };
 }
@@ -239,6 +255,16 @@ function tlsOf(value: ServiceText['config']['options']['tls']): RedisConfig['tls
   if (value === undefined || value === false) return undefined;
   const { ca, cert, key, servername } = value === true ? {} : value;
   return { caFile: ca, certFile: cert, keyFile: key, serverName: servername };
+}
+
+function nearOf(value: ServiceText['config']['options']['near']): ServiceOptions['near'] {
+  if (value === undefined) return undefined;
+  const { max_entries: maxEntries, max_bytes: maxBytes, max_age_ms: maxAgeMs } = value;
+  return {
+    ...(maxEntries !== undefined && { maxEntries }),
+    ...(maxBytes !== undefined && { maxBytes }),
+    ...(maxAgeMs !== undefined && { maxAgeMs }),
+  };
 }
 
 function hostPorts(entries: readonly string[], defaultPort: number): HostPort[] {

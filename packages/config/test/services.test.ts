@@ -8,6 +8,8 @@ const DEFAULT_OPTIONS = {
   unavailableStatus: 500,
   postStatus: 201,
   maxValueBytes: undefined,
+  deflateOverBytes: undefined,
+  near: undefined,
 };
 
 function parse(file: unknown, variables: EnvironmentVariables = {}) {
@@ -117,6 +119,8 @@ describe('a service', () => {
             unavailable_status: 503,
             post_status: 200,
             max_value_bytes: 1024,
+            deflate_over_bytes: 16_384,
+            near: { max_entries: 100, max_age_ms: 5_000 },
           },
         },
       }),
@@ -143,6 +147,8 @@ describe('a service', () => {
         unavailableStatus: 503,
         postStatus: 200,
         maxValueBytes: 1024,
+        deflateOverBytes: 16_384,
+        near: { maxEntries: 100, maxAgeMs: 5_000 },
       },
     });
   });
@@ -282,6 +288,12 @@ describe('what is wrong is told with its place', () => {
       withOptions({ max_value_bytes: 0 }),
       [
         "sluice.config.json services[0].config.options.max_value_bytes: got '0', wanted a whole number from 1 to 536870912",
+      ],
+    ],
+    [
+      { services: [{ name: 'main', type: 'cache_local', config: { options: { near: {} } } }] },
+      [
+        'sluice.config.json services[0].config.options.near: got entries near a service on disk, wanted none, for changes by other processes are told by Redis alone',
       ],
     ],
     [
