@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { routes, STATUS } from '@sluice/contract';
 import { describe, expect, it } from 'vitest';
-import { type Cleaner, KEY, OwnRedis, startProduct } from './product.ts';
+import { type Cleaner, KEY, OwnRedis, startProduct, until } from './product.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const run = promisify(execFile);
@@ -90,6 +90,8 @@ async function setup(t: Cleaner, text: string) {
   await writeFile(config, blocks(text, 'json sluice.config.json').join(''));
   const redis = await OwnRedis.start(t);
   const product = await startProduct(t, redis.url, { SLUICE_CONFIG: config });
+  // The API listens a little before it has made its first key.
+  await until(async () => (await product.call('/queues')).ok || undefined);
   const readAnswers = async () => {
     const files = (await readdir(answers)).sort();
     return await Promise.all(files.map((file) => readFile(join(answers, file), 'utf8')));
