@@ -71,7 +71,7 @@ export function launch(
     output += text;
   });
   t.onTestFinished(async () => {
-    for (const { pid } of await marked(own)) process.kill(pid, 'SIGKILL');
+    for (const { pid } of await marked(own)) kill(pid);
     await result;
   });
   return {
@@ -106,6 +106,14 @@ function collect(child: ChildProcess, onText: (text: string) => void): Promise<R
     });
   }
   return new Promise((resolve) => child.once('close', (status) => resolve({ status, ...texts })));
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has gone by itself meanwhile.
+  }
 }
 
 /**

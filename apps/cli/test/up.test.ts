@@ -112,7 +112,7 @@ test('uses the Redis that the environment names, and starts none', async (t) => 
   await store(url, key, 'there', 1);
 
   expect(await allKeys()).toContain(`${prefix}:cache:redis:there`);
-  expect(await sluice.processes('redis-server')).toEqual([]);
+  expect(await sluice.processes('redis-server 127')).toEqual([]);
   expect(await readdir(directory)).not.toContain('redis');
 });
 
@@ -167,7 +167,7 @@ test('counts the two signals of one Ctrl-C under npm as one, and ends at once on
   await vi.waitFor(() => sluice.expectNothingLeft(), 5_000);
 });
 
-test.for(['api/dist/main', 'worker/dist/main', 'redis-server'])(
+test.for(['api/dist/main', 'worker/dist/main', 'redis-server 127'])(
   'starts %s again when it dies, and says so',
   async (part, t) => {
     const { up } = await setup(t);
@@ -200,12 +200,12 @@ test('killed outright, takes the API and the worker along; the next start ends t
   first.signal('SIGKILL');
 
   await vi.waitFor(async () => expect(await first.processes('dist/main.js')).toEqual([]), 20_000);
-  const [left] = await first.processes('redis-server');
+  const [left] = await first.processes('redis-server 127');
   const second = up();
   const address = await second.find(/^http:\/\/localhost:\d+$/m);
   expect(await read(address, key, 'kept')).toEqual({ key: 'kept', value: 1 });
   expect(second.output()).toContain(`• ending process ${left}, left over from an earlier start`);
-  expect(await first.processes('redis-server')).not.toContain(left);
+  expect(await first.processes('redis-server 127')).not.toContain(left);
 });
 
 test('gives up, with the words of the part, when one does not even start', async (t) => {

@@ -51,9 +51,16 @@ export interface EmbeddedOptions {
   onProgress?: (step: string) => void;
   /** Servers to look for on PATH, in this order; default `redis-server`, `valkey-server`. Empty: in-process. */
   programs?: readonly ServerProgram[];
+  /**
+   * How long the server stays when its owner was killed, for others to finish what they report to it; default 30 s,
+   * counted in whole seconds. A new start in the same folder ends it before.
+   */
+  orphanGraceMs?: number;
 }
 
 const PORT_ATTEMPTS = 5;
+/** Above the 25 s that apps take to stop by default. */
+const DEFAULT_ORPHAN_GRACE_MS = 30_000;
 
 const WARNINGS: Readonly<Record<'child' | 'in-process', string>> = {
   child:
@@ -72,7 +79,12 @@ const WARNINGS: Readonly<Record<'child' | 'in-process', string>> = {
  * folder is ended first, as `stop()` would have.
  */
 export async function startEmbeddedRedis(options: EmbeddedOptions): Promise<EmbeddedRedis> {
-  const { directory, onProgress = () => undefined, programs = SERVER_PROGRAMS } = options;
+  const {
+    directory,
+    onProgress = () => undefined,
+    programs = SERVER_PROGRAMS,
+    orphanGraceMs = DEFAULT_ORPHAN_GRACE_MS,
+  } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const claim = await claimFolder(directory);
   if (!claim.isOurs) {
@@ -89,7 +101,8 @@ export async function startEmbeddedRedis(options: EmbeddedOptions): Promise<Embe
       await endProcess(record.process);
     }
     const password = record?.password ?? randomBytes(24).toString('hex');
-    const server = await startServer({ directory, onProgress, programs, password, port: record?.port });
+    const port = record?.port;
+    const server = await startServer({ directory, onProgress, programs, password, port, orphanGraceMs });
     await writeRecord(directory, { kind: server.kind, port: server.port, password, process: server.process });
     const ended = server.ended.then(async (end) => {
       await claim.release();
@@ -128,13 +141,14 @@ async function startServer(options: {
   programs: readonly ServerProgram[];
   password: string;
   port: number | undefined;
+  orphanGraceMs: number;
 }): Promise<StartedServer & { kind: EmbeddedKind; port: number }> {
-  const { directory, onProgress, programs, password } = options;
+  const { directory, onProgress, programs, password, orphanGraceMs } = options;
   let port = options.port !== undefined && (await isFree(options.port)) ? options.port : await freePort();
   for (const program of programs) {
     for (let attempt = 1; attempt <= PORT_ATTEMPTS; attempt += 1) {
       onProgress(`starting ${program} on 127.0.0.1:${port}, data in ${directory}`);
-      const started = await startServerChild({ program, directory, port, password });
+      const started = await startServerChild({ program, directory, port, password, orphanGraceMs });
       if (started.outcome === 'ready') return { ...started.server, kind: program, port };
       if (started.outcome === 'not_installed') break;
       if (started.outcome === 'failed') {

@@ -87,7 +87,7 @@ test('lets one of many win that start at once in one folder', async (t) => {
 
 test('takes over from an owner that was killed: ends its server and has its data', async (t) => {
   const { start, directory, record, steps } = await setup(t);
-  const owner = spawnOwner(t, directory);
+  const owner = spawnOwner(t, directory, { orphanGraceMs: 600_000 });
   const url = await firstLine(owner);
   await (await client(t, url)).set('written', 'before the kill');
   const left = (await record()).process;
@@ -100,6 +100,19 @@ test('takes over from an owner that was killed: ends its server and has its data
   expect(steps[0]).toBe(`ending process ${left.pid}, left over from an earlier start`);
   expect(await identify(left.pid)).toBeUndefined();
   expect(await (await client(t, redis.url)).get('written')).toBe('before the kill');
+});
+
+test('ends by itself, a while after its owner was killed', async (t) => {
+  const { directory, record } = await setup(t);
+  const owner = spawnOwner(t, directory, { orphanGraceMs: 1_000 });
+  await firstLine(owner);
+  const left = (await record()).process;
+
+  owner.kill('SIGKILL');
+
+  await once(owner, 'exit');
+  expect(await identify(left.pid)).toMatchObject({ pid: left.pid });
+  await expect.poll(() => identify(left.pid), { timeout: 5_000 }).toBeUndefined();
 });
 
 test('takes over the claim of a dead process whose pid was given to another', async (t) => {
@@ -244,10 +257,10 @@ function configOf(url: string): RedisConfig {
 }
 
 /** A process of its own that starts the Redis of `directory`, writes its URL as a line, and stays. */
-function spawnOwner(t: TestContext, directory: string): ChildProcess {
+function spawnOwner(t: TestContext, directory: string, options: { orphanGraceMs: number }): ChildProcess {
   const owner = spawn(
     process.execPath,
-    ['--import', 'tsx', '--conditions=@sluice/source', OWNER, directory],
+    ['--import', 'tsx', '--conditions=@sluice/source', OWNER, directory, String(options.orphanGraceMs)],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },

@@ -37,13 +37,29 @@ export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
   return (await identify(identity.pid))?.born === identity.born;
 }
 
-/** SIGTERM, and after 10 s SIGKILL. Rejects when the process outlives both. */
+/** SIGTERM, and after 10 s SIGKILL, then the rest of its group. Rejects when the process outlives both. */
 export async function endProcess(identity: ProcessIdentity): Promise<void> {
-  process.kill(identity.pid, 'SIGTERM');
-  if (await isGone(identity, ASK_DEADLINE_MS)) return;
-  process.kill(identity.pid, 'SIGKILL');
-  if (await isGone(identity, KILL_DEADLINE_MS)) return;
-  throw new Error(`process ${identity.pid} did not end`);
+  const { pid } = identity;
+  send(pid, 'SIGTERM');
+  if (!(await isGone(identity, ASK_DEADLINE_MS))) {
+    send(pid, 'SIGKILL');
+    if (!(await isGone(identity, KILL_DEADLINE_MS))) throw new Error(`process ${pid} did not end`);
+  }
+  signalGroup(pid, 'SIGKILL');
+}
+
+/** To whatever is left of the group that process `pid` leads or led. */
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  send(-pid, signal);
+}
+
+function send(target: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(target, signal);
+  } catch (error) {
+    // ESRCH: it has gone by itself meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 async function isGone(identity: ProcessIdentity, deadlineMs: number): Promise<boolean> {

@@ -2,7 +2,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { identify } from './process-identity.ts';
+import { identify, signalGroup } from './process-identity.ts';
 import type { EmbeddedEnd, ServerProgram, StartedServer } from './started-server.ts';
 
 export type ServerStart =
@@ -18,22 +18,44 @@ const STOP_DEADLINE_MS = 10_000;
 const LAST_WORDS_MS = 500;
 const LAST_LINES = 20;
 
+/**
+ * `$0` the program, `$1` seconds. Becomes the server, and leaves behind a watch on descriptor 3, which closes when its
+ * owner is gone, however it went; the server is ended that many seconds later. Both are in one process group, so that
+ * whoever ends the server can end the watch with it.
+ */
+const WATCHED_START = `
+(
+  cat <&3
+  left=$1
+  while [ "$left" -gt 0 ] && kill -0 $$; do sleep 1; left=$((left - 1)); done
+  kill -TERM $$
+) </dev/null >/dev/null 2>&1 &
+exec "$0" - 3<&-`;
+/** What a shell ends with when there is no such program. */
+const NOT_FOUND_STATUS = 127;
+
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
-type Step = 'ready' | 'late' | 'not_installed';
+type Step = 'ready' | 'late';
 
 export async function startServerChild(options: {
   program: ServerProgram;
   directory: string;
   port: number;
   password: string;
+  orphanGraceMs: number;
 }): Promise<ServerStart> {
-  const { program, directory, port, password } = options;
+  const { program, directory, port, password, orphanGraceMs } = options;
+  const graceSeconds = Math.ceil(orphanGraceMs / 1_000);
   // Its own process group: Ctrl-C must reach the workers alone, while they still have a Redis to report to.
-  const child = spawn(program, ['-'], { cwd: directory, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn('/bin/sh', ['-c', WATCHED_START, program, String(graceSeconds)], {
+    cwd: directory,
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+  }) as unknown as Child;
   const lastLines: string[] = [];
   let wasAsked = false;
   // Whoever leaves without stopping us leaves no server behind; it still writes what it has.
-  const leave = () => void child.kill('SIGTERM');
+  const leave = () => signalGroup(child.pid as number, 'SIGTERM');
   process.once('exit', leave);
   const ended = endOf(child).then((reason): EmbeddedEnd => {
     process.off('exit', leave);
@@ -51,10 +73,7 @@ export async function startServerChild(options: {
   child.stdin.end(settings({ port, password }));
 
   const step = await Promise.race([firstStep, ended.then(() => 'ended' as const)]);
-  if (step === 'not_installed') {
-    process.off('exit', leave);
-    return { outcome: 'not_installed' };
-  }
+  if (step === 'ended' && child.exitCode === NOT_FOUND_STATUS) return { outcome: 'not_installed' };
   const identity = step === 'ready' ? await identify(child.pid as number) : undefined;
   if (!identity) {
     if (step !== 'ended') await stop();
@@ -87,30 +106,26 @@ function settings({ port, password }: { port: number; password: string }): strin
 function readOutput(child: Child, lastLines: string[]): Promise<Step> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve('late'), READY_DEADLINE_MS);
-    const settle = (step: Step) => {
-      clearTimeout(timer);
-      resolve(step);
-    };
     child.once('exit', () => clearTimeout(timer));
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return settle('not_installed');
-      clearTimeout(timer);
-      reject(error);
-    });
+    child.once('error', reject);
     const onLine = (line: string) => {
       lastLines.push(line);
       if (lastLines.length > LAST_LINES) lastLines.shift();
-      if (line.includes('Ready to accept connections')) settle('ready');
+      if (!line.includes('Ready to accept connections')) return;
+      clearTimeout(timer);
+      resolve('ready');
     };
     createInterface({ input: child.stdout }).on('line', onLine);
     createInterface({ input: child.stderr }).on('line', onLine);
   });
 }
 
+/** Takes the watch along: it holds descriptors of ours. */
 function endOf(child: Child): Promise<string> {
   return new Promise((resolve) => {
     child.once('exit', (status, signal) => {
       const reason = signal ? `signal ${signal}` : `status ${status}`;
+      signalGroup(child.pid as number, 'SIGKILL');
       const timer = setTimeout(() => resolve(reason), LAST_WORDS_MS);
       child.once('close', () => {
         clearTimeout(timer);
