@@ -1,21 +1,27 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { TEST_REDIS_URL, type TestContext, testRedis } from '@sluice/redis/testing';
+import type { Cache } from '@sluice/cache';
+import { TEST_REDIS_URL, type TestContext } from '@sluice/redis/testing';
 import { describe, expect, it } from 'vitest';
+import { fileRig, redisRig } from './setup.ts';
 
 const CALLER = new URL('./fixtures/caller.ts', import.meta.url);
 
 describe.each(['redis', 'file'] as const)('a cache on %s, shared by processes', (store) => {
   it('makes the upstream see one call of 1,000 callers in 4 processes', async (t) => {
     const upstream = await startUpstream(t, 200);
-    const callers = await startCallers(t, { store, count: 4, upstream: upstream.url });
+    const callers = await startCallers(t, {
+      store,
+      count: 4,
+      upstream: upstream.url,
+      place: await placeFor(t, store),
+    });
 
-    const answers = await Promise.all(callers.map((caller) => ask(caller, { key: 'cold', calls: 250 })));
+    const answers = await Promise.all(
+      callers.map((caller) => ask(caller, { work: 'load', key: 'cold', times: 250 })),
+    );
 
     expect(answers).toEqual(callers.map(() => ({ texts: ['{"call":1}'] })));
     expect(upstream.calls()).toBe(1);
@@ -24,12 +30,13 @@ describe.each(['redis', 'file'] as const)('a cache on %s, shared by processes', 
   it('loads a second time within the lease when the first holder is killed', async (t) => {
     const leaseMs = 1_500;
     const upstream = await startUpstream(t, 200, { hangsFirst: true });
-    const callers = await startCallers(t, { store, count: 2, upstream: upstream.url, leaseMs });
+    const place = await placeFor(t, store);
+    const callers = await startCallers(t, { store, count: 2, upstream: upstream.url, place, leaseMs });
     const [first, second] = callers as [ChildProcess, ChildProcess];
 
-    first.send({ key: 'cold', calls: 10 });
+    first.send({ work: 'load', key: 'cold', times: 10 });
     await expect.poll(upstream.calls).toBe(1);
-    const answer = ask(second, { key: 'cold', calls: 10 });
+    const answer = ask(second, { work: 'load', key: 'cold', times: 10 });
     const killedAt = performance.now();
     first.kill('SIGKILL');
     await expect.poll(upstream.calls, { timeout: 10_000, interval: 10 }).toBe(2);
@@ -39,7 +46,55 @@ describe.each(['redis', 'file'] as const)('a cache on %s, shared by processes', 
     // The lease, one look of the one who waits, and the scheduling of a busy machine.
     expect(replacedAfterMs).toBeLessThan(leaseMs + 500);
   });
+
+  it('counts every step of every process', async (t) => {
+    const { callers, cache } = await startShared(t, store, 3);
+
+    await Promise.all(callers.map((caller) => ask(caller, { work: 'count', key: 'n', times: 100 })));
+
+    expect((await cache.get('n'))?.value).toBe(300);
+  });
+
+  it('is whole and free after a writer was killed in the middle of its work', async (t) => {
+    const { callers, cache } = await startShared(t, store, 2);
+    const written = new Set<string>();
+    for (const caller of callers) {
+      caller.on('message', (key: string) => written.add(key));
+      caller.send({ work: 'write', key: 'w', times: 40 });
+    }
+    await expect.poll(() => written.size, { timeout: 10_000 }).toBe(40);
+
+    await Promise.all(
+      callers.map(async (caller) => {
+        caller.kill('SIGKILL');
+        await once(caller, 'exit');
+      }),
+    );
+
+    const keys = [...written];
+    const entries = await cache.getMany(keys);
+    const whole = { at: expect.any(Number), padding: 'x'.repeat(20_000) };
+    expect(entries.map((entry) => entry?.value)).toEqual(keys.map(() => whole));
+    const results = await cache.setMany(keys.map((key) => ({ key, value: 'after' })));
+    expect(results.map(({ isStored }) => isStored)).toEqual(keys.map(() => true));
+  });
 });
+
+/** Processes on one cache, and the same cache here. */
+async function startShared(
+  t: TestContext,
+  store: 'redis' | 'file',
+  count: number,
+): Promise<{ callers: ChildProcess[]; cache: Cache }> {
+  const rig = store === 'file' ? await fileRig(t) : await redisRig(t);
+  const place = 'folder' in rig ? rig.folder : rig.redis.prefix;
+  return { callers: await startCallers(t, { store, count, upstream: 'none', place }), cache: rig.cache };
+}
+
+/** A prefix or a folder of the test's own. */
+async function placeFor(t: TestContext, store: 'redis' | 'file'): Promise<string> {
+  return store === 'file' ? (await fileRig(t)).folder : (await redisRig(t)).redis.prefix;
+}
 
 interface Upstream {
   url: string;
@@ -70,13 +125,10 @@ async function startUpstream(
 
 async function startCallers(
   t: TestContext,
-  options: { store: 'redis' | 'file'; count: number; upstream: string; leaseMs?: number },
+  options: { store: 'redis' | 'file'; count: number; upstream: string; place: string; leaseMs?: number },
 ): Promise<ChildProcess[]> {
-  const { store, count, upstream, leaseMs = 5_000 } = options;
-  const { prefix } = await testRedis(t);
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-cache-'));
-  t.onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const where = store === 'file' ? ['file', folder] : [process.env[TEST_REDIS_URL] as string, prefix];
+  const { store, count, upstream, place, leaseMs = 5_000 } = options;
+  const where = [store === 'file' ? 'file' : (process.env[TEST_REDIS_URL] as string), place];
   return await Promise.all(
     Array.from({ length: count }, async () => {
       const caller = fork(CALLER, [...where, upstream, String(leaseMs)], {
@@ -94,7 +146,10 @@ async function startCallers(
   );
 }
 
-async function ask(caller: ChildProcess, question: { key: string; calls: number }): Promise<unknown> {
+async function ask(
+  caller: ChildProcess,
+  question: { work: string; key: string; times: number },
+): Promise<unknown> {
   const answer = once(caller, 'message');
   caller.send(question);
   return (await answer)[0];
