@@ -58,6 +58,8 @@ export interface RedriveResult extends MassResult {
 /** Jobs in one script call: 2 ms. */
 const SWEEP_JOBS = 500;
 const REDRIVE_JOBS = 100;
+/** What BullMQ's obliterate empties. */
+const OBLITERATED_STATES = ['wait', 'prioritized', 'delayed', 'active', 'completed', 'failed'] as const;
 const LOOK_AT = 1_000;
 const BUDGET_MS = 1_000;
 /** At the end of the wait list where jobs are taken: behind more young ones nothing is swept. */
@@ -171,6 +173,8 @@ export class MassActions {
       until,
     } as const;
     const swept = await this.#sweep(queue, parents);
+    // BullMQ's steps do not say how many they removed.
+    const held = await queue.backend.getCounts([...OBLITERATED_STATES]);
     let affected = swept.removed;
     let step: 'more' | 'done' | 'active' | 'not_paused' = 'more';
     while (step === 'more') {
@@ -184,7 +188,7 @@ export class MassActions {
     await client.unlink(queue.keys.limiter);
     await client.srem(queueRegistry(keys), queueName);
     queue.isRegistered = false;
-    return { affected, next: null };
+    return { affected: swept.removed + held.reduce((sum, count) => sum + count, 0), next: null };
   }
 
   #deadline(): number {

@@ -152,7 +152,7 @@ describe('obliterate', () => {
     await bullQueue('q').upsertJobScheduler('s', { every: 60_000 }, { name: 'tick' });
     await jobs.enqueue('other', { name: 'n' });
 
-    expect((await jobs.obliterate('q')).next).toBeNull();
+    expect(await jobs.obliterate('q')).toEqual({ affected: 1_104, next: null });
 
     expect((await redis.allKeys()).filter((key) => key.includes(':q:'))).toEqual([]);
     expect((await jobs.queues()).map(({ name }) => name)).toEqual(['other']);
