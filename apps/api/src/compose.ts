@@ -147,7 +147,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   });
   const fetch = createApp(
     {
-      ...healthHandlers({ connections, metrics, stopping: stopping.signal }),
+      ...healthHandlers({ connections, keyRing, metrics, stopping: stopping.signal }),
       ...jobHandlers({ jobs, stopping: stopping.signal }),
       ...jobActionHandlers({ jobs }),
       ...jobEventHandlers({ jobs, keyRing, stopping: stopping.signal }),

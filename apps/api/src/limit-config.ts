@@ -19,7 +19,8 @@ export const REFUSED_ROUTE = 'refused';
 
 /**
  * A key may do 5,000 requests a second for ever, and a minute's worth at once: a loop that has run wild is stopped, and
- * no honest program is. An address may be a gateway with many keys behind it. Without a valid key it is five a second.
+ * no honest program is. An address may be a gateway with many keys behind it. Without a valid key it is fifty a second: keys are too
+ * long to be guessed, so this bounds work, not luck.
  */
 const OWN_POLICIES: readonly { variable: string; rate: string; policy: Omit<PolicyInput, 'limit'> }[] = [
   { variable: 'API_LIMIT_PER_KEY', rate: '300000/minute', policy: { name: 'api-per-key', by: ['key'] } },
@@ -30,7 +31,7 @@ const OWN_POLICIES: readonly { variable: string; rate: string; policy: Omit<Poli
   },
   {
     variable: 'API_LIMIT_REFUSED',
-    rate: '300/minute',
+    rate: '3000/minute',
     policy: { name: 'api-refused', by: ['address'], match: { route: [REFUSED_ROUTE] } },
   },
 ];

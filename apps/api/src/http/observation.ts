@@ -2,6 +2,9 @@
 import type { Log, Metrics } from '@sluice/runtime';
 import type { Observation } from './mount.ts';
 
+/** Asked every few seconds by whoever watches us: a line each would be most of the log. */
+const PROBES: ReadonlySet<string> = new Set(['livez', 'readyz', 'metrics']);
+
 /** Tells requests to the log and the metrics. `accessLog` says which answered requests are logged; failures of ours always are. */
 export function createObserver(options: { log: Log; metrics: Metrics; accessLog: 'all' | 'errors' | 'off' }) {
   const { log, metrics, accessLog } = options;
@@ -25,7 +28,7 @@ export function createObserver(options: { log: Log; metrics: Metrics; accessLog:
     if (error !== undefined) {
       log.error({ requestId, route, method, status, durationMs, principal, err: error }, 'request failed');
     } else if (accessLog === 'all' || (accessLog === 'errors' && status >= 400)) {
-      log.info(
+      log[PROBES.has(route) && status < 400 ? 'debug' : 'info'](
         {
           requestId,
           route,

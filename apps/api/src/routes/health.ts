@@ -1,4 +1,5 @@
 /** This file owns the answers of /livez, /readyz and /metrics. */
+import type { KeyRing } from '@sluice/access';
 import type { routes } from '@sluice/contract';
 import type { Metrics } from '@sluice/runtime';
 import type { Connections } from '../connections.ts';
@@ -10,15 +11,16 @@ type HealthRoutes = Pick<typeof routes, 'livez' | 'readyz' | 'metrics'>;
 /** `stopping` aborts when the process has been asked to stop: it is alive, and should get no more traffic. */
 export function healthHandlers(services: {
   connections: Connections;
+  keyRing: KeyRing;
   metrics: Metrics;
   stopping: AbortSignal;
 }): Handlers<HealthRoutes> {
-  const { connections, metrics, stopping } = services;
+  const { connections, keyRing, metrics, stopping } = services;
   return {
     livez: () => json(200, { status: 'ok' }),
     readyz: async () => {
       const redis = await connections.health();
-      const isReady = !stopping.aborted && redis.every(({ status }) => status === 'up');
+      const isReady = !stopping.aborted && keyRing.isLoaded && redis.every(({ status }) => status === 'up');
       return json(isReady ? 200 : 503, { status: isReady ? 'ready' : 'not_ready', redis });
     },
     metrics: async () => ({
