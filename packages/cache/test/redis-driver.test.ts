@@ -1,3 +1,8 @@
+import { once } from 'node:events';
+import { Cache, RedisDriver } from '@sluice/cache';
+import { keyspace } from '@sluice/config';
+import { redisFault } from '@sluice/redis';
+import { testServer } from '@sluice/redis/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { cacheSuite } from './cache-suite.ts';
 import { redisRig } from './setup.ts';
@@ -139,5 +144,39 @@ describe('a cache on Redis', () => {
     } while (cursor !== undefined);
 
     expect(told.size).toBe(300);
+  });
+
+  it('tells of a full or a read-only Redis as Redis does, in a batch as for one', async (t) => {
+    const server = await testServer(t);
+    const client = server.connect('request');
+    await vi.waitFor(() => expect(client.status).toBe('ready'));
+    const driver = new RedisDriver({
+      client,
+      keyspace: keyspace('p', { isCluster: false }),
+      service: 'books',
+    });
+    const cache = new Cache({ name: 'books', driver });
+    const items = ['a', 'b', 'c'].map((key) => ({ key, value: 1 }));
+    const kindOf = (work: Promise<unknown>) =>
+      work.then(
+        () => undefined,
+        (error: unknown) => redisFault(error)?.kind,
+      );
+
+    await client.config('SET', 'maxmemory', '1');
+    const full = [
+      await kindOf(cache.set('a', 1)),
+      await kindOf(cache.setMany(items)),
+      await kindOf(cache.addAll(items)),
+    ];
+    await client.config('SET', 'maxmemory', '0');
+    await client.call('REPLICAOF', '127.0.0.1', '1');
+    const left = once(client, 'close');
+    const readonly = await kindOf(cache.setMany(items));
+
+    expect(full).toEqual(['oom', 'oom', 'oom']);
+    expect(readonly).toBe('readonly');
+    // To look for the new master.
+    await left;
   });
 });
