@@ -89,7 +89,8 @@ async function setup(t: Cleaner, text: string) {
   await mkdir(answers);
   await writeFile(config, blocks(text, 'json sluice.config.json').join(''));
   const redis = await OwnRedis.start(t);
-  const product = await startProduct(t, redis.url, { SLUICE_CONFIG: config });
+  // Probes that succeed are logged at `debug`.
+  const product = await startProduct(t, redis.url, { SLUICE_CONFIG: config, LOG_LEVEL: 'debug' });
   // The API listens a little before it has made its first key.
   await until(async () => (await product.call('/queues')).ok || undefined);
   const readAnswers = async () => {
