@@ -18,10 +18,10 @@ export const SETTINGS = process.env.BENCH_QUICK
 const FIRST_WARM_UP_SECONDS = 2;
 
 /**
- * A side that answers HTTP: { name, server, request, redis?, connections?, operations? (per request, default 1), empty? }.
- * `empty` leaves nothing of the run before.
+ * A side that answers HTTP: { name, server, request, redis?, connections?, operations? (per request, default 1), store? }.
+ * A `store` keeps what is enqueued: `empty()` leaves nothing of the run before, `count()` says how much is in it.
  */
-export function overHttp({ name, server, redis, request, connections = 64, operations = 1, empty }) {
+export function overHttp({ name, server, redis, request, connections = 64, operations = 1, store }) {
   const run = async (seconds) => {
     const before = cpuMicros(server.pid);
     const { requests, perSecond, ...times } = await load(server, request, seconds, connections);
@@ -33,12 +33,12 @@ export function overHttp({ name, server, redis, request, connections = 64, opera
       ...times,
     };
   };
-  return { name, redis, run, empty };
+  return { name, redis, run, store };
 }
 
-/** A side that is a program of its own, without HTTP: { name, program, redis, empty? }. */
-export function inProcess({ name, program, redis, empty }) {
-  return { name, redis, run: program.run, empty };
+/** A side that is a program of its own, without HTTP. */
+export function inProcess({ name, program, redis, store }) {
+  return { name, redis, run: program.run, store };
 }
 
 /** Runs one case: each side in turn, `repetitions` times. Answers every run, in the sides' order. */
@@ -50,19 +50,22 @@ export async function compare(title, sides) {
     // The order turns, so that nobody always follows the same neighbour.
     const order = rows.map((_, index) => rows[(index + repetition) % rows.length]);
     for (const { side, runs } of order) {
-      await side.empty?.();
+      await side.store?.empty();
       await side.run(warmUpSeconds);
       runs.push(await measured(side, seconds));
     }
     process.stderr.write(`${title}: repetition ${repetition + 1} of ${repetitions}\n`);
   }
-  for (const { side } of rows) await side.empty?.();
+  for (const { side } of rows) await side.store?.empty();
   return { title, rows: rows.map(({ name, runs }) => ({ name, runs })) };
 }
 
-async function measured({ run, redis }, seconds) {
+/** Rejects when the store holds less than was acknowledged. */
+async function measured({ name, run, redis, store }, seconds) {
   const before = redis ? cpuMicros(redis.pid) : 0;
   const result = await run(seconds);
   const redisMicros = redis ? (cpuMicros(redis.pid) - before) / result.count : 0;
+  const kept = store ? await store.count() : result.count;
+  if (kept < result.count) throw new Error(`${name}: ${result.count} were acknowledged, ${kept} are there`);
   return { ...result, redisMicros, cpuMicros: result.ownMicros + redisMicros };
 }

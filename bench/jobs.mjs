@@ -47,11 +47,11 @@ async function startPair(options) {
     sides: (request, more = {}) => [
       overHttp({
         ...{ name: NAIVE, server: naive, request },
-        ...{ redis: naiveRedis, empty: naiveRedis.empty, ...more },
+        ...{ redis: naiveRedis, store: naiveRedis.store, ...more },
       }),
       overHttp({
         ...{ name: SLUICE, server: sluice, request },
-        ...{ redis: sluiceRedis, empty: sluiceRedis.empty, ...more },
+        ...{ redis: sluiceRedis, store: sluiceRedis.store, ...more },
       }),
     ],
   };
@@ -63,12 +63,12 @@ const withoutRedis = await startSluice(idleRedis, { main: 'bench/servers/without
 const bunqueue = await startBunqueue({ isPersistent: false });
 const bunqueueFile = await startBunqueue({ isPersistent: true });
 const bunqueueSides = (request, more = {}) => [
-  overHttp({ name: BUNQUEUE, server: bunqueue, request, empty: bunqueue.empty, ...more }),
-  overHttp({ name: BUNQUEUE_FILE, server: bunqueueFile, request, empty: bunqueueFile.empty, ...more }),
+  overHttp({ name: BUNQUEUE, server: bunqueue, request, store: bunqueue.store, ...more }),
+  overHttp({ name: BUNQUEUE_FILE, server: bunqueueFile, request, store: bunqueueFile.store, ...more }),
 ];
 const inBullmq = async (name, file, ...args) => {
   const redis = pair.naiveRedis;
-  return inProcess({ name, program: await startProgram(file, args, redis), redis, empty: redis.empty });
+  return inProcess({ name, program: await startProgram(file, args, redis), redis, store: redis.store });
 };
 
 const batch = { connections: 16, operations: 100 };

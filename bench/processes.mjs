@@ -83,7 +83,12 @@ export async function startRedis(options = ['--save', '', '--appendonly', 'no'])
     if (/^(ERR|NOAUTH|LOADING) /.test(stdout)) throw new Error(`${command.join(' ')}: ${stdout}`);
     return stdout.trim();
   };
-  return { port, pid, url: `redis://127.0.0.1:${port}`, cli, empty: () => cli('FLUSHALL', 'SYNC') };
+  const store = {
+    empty: () => cli('FLUSHALL', 'SYNC'),
+    // Each job is a key.
+    count: async () => Number(await cli('DBSIZE')),
+  };
+  return { pid, url: `redis://127.0.0.1:${port}`, store };
 }
 
 /** What many deployments run with. Rewrites of the file are off, so that none falls into one side's seconds. */
@@ -150,11 +155,16 @@ export async function startBunqueue({ isPersistent }) {
   const url = `http://127.0.0.1:${port}`;
   const headers = { Authorization: `Bearer ${BENCH_KEY}` };
   await untilAnswers(`${url}/queues/bench/counts`, headers);
-  const empty = async () => {
-    const answer = await fetch(`${url}/queues/bench/obliterate`, { method: 'POST', headers });
-    if (!answer.ok) throw new Error(`bunqueue was not emptied: ${answer.status}`);
+  const ask = async (method, path) => {
+    const answer = await fetch(`${url}/queues/bench/${path}`, { method, headers });
+    if (!answer.ok) throw new Error(`bunqueue answered ${path} with ${answer.status}`);
+    return await answer.json();
   };
-  return { ...server, url, headers, empty };
+  const store = {
+    empty: () => ask('POST', 'obliterate'),
+    count: async () => (await ask('GET', 'counts')).counts.waiting,
+  };
+  return { ...server, url, headers, store };
 }
 
 /** A program of `bench/programs`, which works for as long as it is told, each time again: `run(seconds)` is what it reports. */
