@@ -1,6 +1,7 @@
 /** This file owns one attempt of a job: whether it may begin, its time, its abort, its result, and what comes of it. */
 import { DeadlineError, DomainError, within } from '@sluice/runtime';
 import type { CatalogEntry } from './catalog.ts';
+import { type AttemptSink, Context } from './context.ts';
 import { type AbortCode, type Decision, decide, decideThrown } from './decision.ts';
 import {
   type AttemptContext,
@@ -30,37 +31,34 @@ export interface AttemptFacts {
 
 export type Outcome = { kind: 'completed'; result: unknown } | Decision;
 
-/** Points before and after every attempt of a worker, in the order given; `after` in reverse. */
+/** Points before and after every attempt of a worker. Those before are called one after the other, in the order given. */
 export interface AttemptMiddleware {
   /** A throw ends the attempt as if the processor had thrown it. Not called for a job that may not begin. */
-  before?(attempt: AttemptFacts, signal: AbortSignal): Promise<void> | void;
-  /** A throw is logged and changes nothing. */
+  before?(attempt: AttemptFacts, running: { readonly signal: AbortSignal }): Promise<void> | void;
+  /** Begun in reverse order and waited for together, before the outcome is written. A throw is logged and changes nothing. */
   after?(attempt: AttemptFacts, outcome: Outcome, durationMs: number): Promise<void> | void;
 }
 
-/** Where progress and log lines of a job go. */
-export interface AttemptSink {
-  progress(value: unknown): Promise<void>;
-  log(line: string): Promise<void>;
+/** What all attempts of a worker have in common. */
+export interface AttemptSettings {
+  /** Runs a job that wants a process of its own. */
+  isolate: (entry: CatalogEntry, payload: unknown, ctx: AttemptContext) => Promise<unknown>;
+  middleware: readonly AttemptMiddleware[];
+  /** For jobs that name none. */
+  defaultTimeoutMs: number;
+  maxDeliveries: number;
+  /** Told when a processor has not come back from its abort and was left behind. */
+  onAbandoned: (facts: AttemptFacts) => void;
 }
 
 export interface AttemptOptions {
   facts: AttemptFacts;
   /** `undefined`: no job of that name is known here. */
   entry: CatalogEntry | undefined;
-  /** Runs a job that wants a process of its own. */
-  isolate: (entry: CatalogEntry, payload: unknown, ctx: AttemptContext) => Promise<unknown>;
   sink: AttemptSink;
-  middleware: readonly AttemptMiddleware[];
-  /** For jobs that name none. */
-  defaultTimeoutMs: number;
-  maxDeliveries: number;
-  /** Told when a processor has not come back from its abort and was left behind. */
-  onAbandoned: () => void;
+  settings: AttemptSettings;
 }
 
-export const MAX_PROGRESS_BYTES = 4_096;
-export const MAX_LOG_LINE_BYTES = 8_192;
 /** Longer than this, and Node's timer fires at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 const ISSUES_TOLD = 5;
@@ -70,7 +68,10 @@ const KILL_MS = 1_000;
 export class Attempt {
   readonly facts: AttemptFacts;
   readonly #options: AttemptOptions;
-  readonly #controller = new AbortController();
+  #abortion: DomainError<AbortCode> | undefined;
+  #onAbort: (() => void) | undefined;
+  /** Made when somebody looks: most jobs are done before anyone could, and it is the dearest part of an attempt. */
+  #controller: AbortController | undefined;
 
   constructor(options: AttemptOptions) {
     this.facts = options.facts;
@@ -79,35 +80,64 @@ export class Attempt {
 
   /** Aborts the processor's signal; the first reason stands. */
   abort(code: AbortCode, message: string): void {
-    if (!this.#controller.signal.aborted) this.#controller.abort(new DomainError(code, message));
+    if (this.#abortion) return;
+    this.#abortion = new DomainError(code, message);
+    this.#controller?.abort(this.#abortion);
+    this.#onAbort?.();
+  }
+
+  throwIfAborted(): void {
+    if (this.#abortion) throw this.#abortion;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#abortion) this.#controller.abort(this.#abortion);
+    }
+    return this.#controller.signal;
   }
 
   /** Runs it to its outcome. Never rejects. */
-  async run(): Promise<Outcome> {
-    const { facts } = this;
+  run(): Promise<Outcome> {
     const admitted = this.#admit();
-    if ('kind' in admitted) return admitted;
+    if ('kind' in admitted) return Promise.resolve(admitted);
     const { entry, payload } = admitted;
-    const { signal } = this.#controller;
-    const timeoutMs = Math.min(
-      facts.timeoutMs ?? entry.job.timeoutMs ?? this.#options.defaultTimeoutMs,
-      MAX_TIMER_MS,
-    );
-    const timer = setTimeout(
-      () => this.abort('timeout', `the attempt ran longer than ${timeoutMs} ms`),
-      timeoutMs,
-    );
-    try {
-      const result = await this.#untilDone(entry.job, () => this.#work(entry, payload));
-      // A result that still came in while the worker stops is a result; after a cancel or a timeout it is not.
-      if (signal.aborted && abortCode(signal) !== 'shutdown') return this.#decided(decideAbort(signal));
-      return storable(entry.job, result);
-    } catch (error) {
-      // Whatever an aborted processor throws is a consequence of the abort.
-      return this.#decided(signal.aborted ? decideAbort(signal) : decideThrown(error));
-    } finally {
-      clearTimeout(timer);
-    }
+    // One promise, not a chain of them: a worker runs ten thousand attempts a second.
+    return new Promise((resolve) => {
+      const timer = this.#startTimer(entry.job);
+      const end = (outcome: Outcome) => {
+        clearTimeout(timer);
+        resolve(outcome);
+      };
+      const working = this.#work(entry, payload);
+      working.then(
+        (result) => end(this.#outcomeOf(entry.job, result)),
+        (error: unknown) => end(this.#outcomeOfError(error)),
+      );
+      this.#onAbort = () => this.#giveUp(entry.job, working, end);
+    });
+  }
+
+  #startTimer(job: JobDefinition): NodeJS.Timeout {
+    const { facts } = this;
+    const wantedMs = facts.timeoutMs ?? job.timeoutMs ?? this.#options.settings.defaultTimeoutMs;
+    const timeoutMs = Math.min(wantedMs, MAX_TIMER_MS);
+    return setTimeout(() => this.abort('timeout', `the attempt ran longer than ${timeoutMs} ms`), timeoutMs);
+  }
+
+  #outcomeOf(job: JobDefinition, result: unknown): Outcome {
+    // A result that still came in while the worker stops is a result; after a cancel or a timeout it is not.
+    const isTooLate = this.#abortion !== undefined && this.#abortion.code !== 'shutdown';
+    return isTooLate ? this.#outcomeOfError(undefined) : storable(job, result);
+  }
+
+  #outcomeOfError(error: unknown): Outcome {
+    // Whatever an aborted processor throws is a consequence of the abort.
+    const decision = this.#abortion
+      ? decide(this.#abortion.code, this.#abortion.message)
+      : decideThrown(error);
+    return this.#decided(decision);
   }
 
   #decided(decision: Decision): Decision {
@@ -118,8 +148,8 @@ export class Attempt {
   }
 
   #admit(): { entry: CatalogEntry; payload: unknown } | Decision {
-    const { facts, entry, maxDeliveries } = this.#options;
-    if (facts.lostDeliveries >= maxDeliveries) {
+    const { facts, entry, settings } = this.#options;
+    if (facts.lostDeliveries >= settings.maxDeliveries) {
       return decide('max_deliveries', `delivered ${facts.lostDeliveries} times without an outcome`);
     }
     if (facts.isFirstStart && facts.expiresAt !== undefined && Date.now() >= facts.expiresAt) {
@@ -131,48 +161,35 @@ export class Attempt {
     return { entry, payload: parsed.data };
   }
 
-  async #work(entry: CatalogEntry, payload: unknown): Promise<unknown> {
-    const { facts, middleware, isolate, sink } = this.#options;
-    const { signal } = this.#controller;
-    for (const each of middleware) await each.before?.(facts, signal);
-    const ctx: AttemptContext = {
-      jobId: facts.jobId,
-      queue: facts.queue,
-      attempt: facts.attempt,
-      maxAttempts: facts.maxAttempts,
-      signal,
-      async progress(value) {
-        signal.throwIfAborted();
-        const bytes = Buffer.byteLength(JSON.stringify(value) ?? '');
-        if (bytes === 0) throw new RangeError('progress must be JSON');
-        if (bytes > MAX_PROGRESS_BYTES)
-          throw new RangeError(`progress of ${bytes} bytes is above the limit of ${MAX_PROGRESS_BYTES}`);
-        await sink.progress(value);
-      },
-      async log(line) {
-        signal.throwIfAborted();
-        await sink.log(cutLine(String(line)));
-      },
-    };
+  #work(entry: CatalogEntry, payload: unknown): Promise<unknown> {
+    try {
+      this.throwIfAborted();
+      if (this.#options.settings.middleware.length > 0) return this.#workAfterMiddleware(entry, payload);
+      return Promise.resolve(this.#begin(entry, payload));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #workAfterMiddleware(entry: CatalogEntry, payload: unknown): Promise<unknown> {
+    for (const each of this.#options.settings.middleware) await each.before?.(this.facts, this);
+    return this.#begin(entry, payload);
+  }
+
+  #begin(entry: CatalogEntry, payload: unknown): unknown {
+    const { isolate } = this.#options.settings;
+    const ctx = new Context(this, this.#options.sink);
     return entry.job.isolation === 'process' ? isolate(entry, payload, ctx) : entry.job.run(payload, ctx);
   }
 
-  /** The work's end, or after an abort at most the job's grace: a function cannot be killed, so it is left behind. */
-  async #untilDone(job: JobDefinition, work: () => Promise<unknown>): Promise<unknown> {
-    const { signal } = this.#controller;
-    signal.throwIfAborted();
-    const working = work();
-    const aborted = new Promise<'aborted'>((resolve) =>
-      signal.addEventListener('abort', () => resolve('aborted'), { once: true }),
-    );
-    if ((await Promise.race([working, aborted])) !== 'aborted' || !signal.aborted) return working;
-    try {
-      const graceMs = job.abortGraceMs ?? DEFAULT_ABORT_GRACE_MS;
-      return await within(working, job.isolation === 'process' ? graceMs + KILL_MS : graceMs);
-    } catch (error) {
-      if (error instanceof DeadlineError) this.#options.onAbandoned();
-      throw error;
-    }
+  /** A function cannot be killed: one that does not come back within its grace is left behind. */
+  #giveUp(job: JobDefinition, working: Promise<unknown>, end: (outcome: Outcome) => void): void {
+    const graceMs = job.abortGraceMs ?? DEFAULT_ABORT_GRACE_MS;
+    within(working, job.isolation === 'process' ? graceMs + KILL_MS : graceMs).catch((error: unknown) => {
+      if (!(error instanceof DeadlineError)) return;
+      this.#options.settings.onAbandoned(this.facts);
+      end(this.#outcomeOfError(error));
+    });
   }
 }
 
@@ -191,14 +208,6 @@ function storable(job: JobDefinition, result: unknown): Outcome {
   }
 }
 
-function abortCode(signal: AbortSignal): AbortCode {
-  return (signal.reason as DomainError<AbortCode>).code;
-}
-
-function decideAbort(signal: AbortSignal): Decision {
-  return decide(abortCode(signal), (signal.reason as DomainError<AbortCode>).message);
-}
-
 /** Which fields do not fit and why; a schema's messages name what it wanted, not what was there. */
 function describeIssues(root: string, issues: readonly SchemaIssue[]): string {
   const told = issues
@@ -206,14 +215,4 @@ function describeIssues(root: string, issues: readonly SchemaIssue[]): string {
     .map(({ path, message }) => `${[root, ...path].map(String).join('.')}: ${message}`);
   const more = issues.length > ISSUES_TOLD ? ` (and ${issues.length - ISSUES_TOLD} more)` : '';
   return `${told.join('; ')}${more}`;
-}
-
-function cutLine(line: string): string {
-  const bytes = Buffer.byteLength(line);
-  if (bytes <= MAX_LOG_LINE_BYTES) return line;
-  // Cut between characters: a broken one decodes to U+FFFD, which is dropped.
-  return `${Buffer.from(line)
-    .subarray(0, MAX_LOG_LINE_BYTES)
-    .toString()
-    .replace(/\uFFFD$/, '')}… (${bytes} bytes)`;
 }

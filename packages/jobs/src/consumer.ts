@@ -59,7 +59,6 @@ export class Consumer {
   readonly #client: RedisClient;
   readonly #worker: ObservedWorker;
   readonly #options: ConsumerOptions;
-  #running = 0;
   #lastFetchAt = performance.now();
   #hasFetched = false;
   #onChange: (() => void) | undefined;
@@ -72,7 +71,7 @@ export class Consumer {
     this.#worker = new ObservedWorker(
       queue,
       // BullMQ makes a signal of its own for functions of three parameters; attempts have theirs.
-      (job: BullJob, token?: string) => this.#count(job, token ?? ''),
+      (job: BullJob, token?: string) => options.run(job, token ?? ''),
       {
         connection: this.#client,
         prefix,
@@ -99,13 +98,8 @@ export class Consumer {
     });
   }
 
-  /** Jobs this consumer runs now. */
-  get running(): number {
-    return this.#running;
-  }
-
   get hasCapacity(): boolean {
-    return this.#running < this.#options.concurrency;
+    return this.#worker.processing < this.#options.concurrency;
   }
 
   /** Milliseconds since Redis last answered a request for a job, with one or without. */
@@ -172,15 +166,6 @@ export class Consumer {
       return Number(reply);
     }) as [number, number, number, number, number];
     return waiting + urgent + late > 0 && limitedMs <= 0 && isPaused === 0;
-  }
-
-  async #count(job: BullJob, token: string): Promise<unknown> {
-    this.#running += 1;
-    try {
-      return await this.#options.run(job, token);
-    } finally {
-      this.#running -= 1;
-    }
   }
 
   #fetched(): void {

@@ -19,9 +19,9 @@ export interface AttemptContext {
    */
   readonly signal: AbortSignal;
   /** Any JSON of at most 4 KiB, shown beside the job. Rejects with `RangeError` above that. */
-  progress(value: unknown): Promise<void>;
+  readonly progress: (value: unknown) => Promise<void>;
   /** Adds a line to the job's log; the last 100 lines are kept, a line is cut at 8 KiB. */
-  log(line: string): Promise<void>;
+  readonly log: (line: string) => Promise<void>;
 }
 
 /** The part of zod (or of whatever parses like it) that is used here. */

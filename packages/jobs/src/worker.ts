@@ -13,14 +13,20 @@ import { hostname } from 'node:os';
 import type { Keyspace, RedisConfig } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
 import { type Log, within } from '@sluice/runtime';
-import { type Job as BullJob, WaitingError } from 'bullmq';
-import { Attempt, type AttemptFacts, type AttemptMiddleware, type Outcome } from './attempt.ts';
+import type { Job as BullJob } from 'bullmq';
+import {
+  Attempt,
+  type AttemptFacts,
+  type AttemptMiddleware,
+  type AttemptSettings,
+  type Outcome,
+} from './attempt.ts';
+import { conclude, factsOf, JobSink } from './bull-job.ts';
 import { CANCELLED_REASON, CancelWatch, isCancelRequested } from './cancel.ts';
 import type { Catalog } from './catalog.ts';
 import { Consumer, type ConsumerTiming, DEFAULT_TIMING } from './consumer.ts';
-import { bullError, decide } from './decision.ts';
+import { type Decision, decide } from './decision.ts';
 import { readFailure } from './failure.ts';
-import { attemptLimits } from './options.ts';
 import { Sandbox } from './sandbox.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -30,13 +36,12 @@ export const DEFAULT_ATTEMPT_TIMEOUT_MS = 3_600_000;
 /** Deliveries without an outcome after which a job fails: it takes its worker down with it. */
 export const DEFAULT_MAX_DELIVERIES = 10;
 export const DEFAULT_STOP_MS = 25_000;
-/** Lines kept of a job's log. */
-const KEPT_LOG_LINES = 100;
 /** Silence of this many drain delays is not chance. */
 const STUCK_DRAIN_DELAYS = 3;
 const REBUILDS_BEFORE_UNHEALTHY = 2;
 /** For jobs to go back to the queue once the deadline has passed, beside their grace. */
 const RETURN_MS = 2_500;
+const CANCELLED = readFailure(CANCELLED_REASON).message;
 const STOPPING = 'the worker is stopping';
 
 export interface JobWorkerOptions {
@@ -80,10 +85,13 @@ export class JobWorker {
   readonly #timing: ConsumerTiming;
   readonly #concurrency: number;
   /** By attempt, not by id: a job whose lock was lost may be here twice. */
-  readonly #attempts = new Map<Attempt, string>();
+  readonly #attempts = new Set<Attempt>();
   readonly #watchdog: Watchdog;
   readonly #cancelWatch: CancelWatch;
   readonly #sandbox: Sandbox;
+  readonly #settings: AttemptSettings;
+  /** The last middleware's first. */
+  readonly #after: readonly NonNullable<AttemptMiddleware['after']>[];
   /** Rebuilt ones whose jobs still run. */
   readonly #retiring = new Map<Consumer, Promise<void>>();
   #consumer: Consumer;
@@ -99,6 +107,19 @@ export class JobWorker {
     this.#timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#concurrency = options.concurrency ?? DEFAULT_CONCURRENCY;
     this.#sandbox = new Sandbox({ execArgv: options.sandboxArgv });
+    const middleware = options.middleware ?? [];
+    this.#after = middleware.flatMap((each) => each.after?.bind(each) ?? []).toReversed();
+    this.#settings = {
+      middleware: middleware.filter((each) => each.before !== undefined),
+      isolate: (entry, payload, ctx) => this.#sandbox.run(entry, payload, ctx),
+      defaultTimeoutMs: options.attemptTimeoutMs ?? DEFAULT_ATTEMPT_TIMEOUT_MS,
+      maxDeliveries: options.maxDeliveries ?? DEFAULT_MAX_DELIVERIES,
+      onAbandoned: ({ name, jobId }) =>
+        options.log.error(
+          { queue: this.queue, job: name, jobId },
+          'processor ignored its abort, left behind',
+        ),
+    };
     this.#consumer = this.#open();
     this.#watchdog = new Watchdog({
       checkMs: this.#timing.drainDelayMs,
@@ -110,10 +131,10 @@ export class JobWorker {
     });
     this.#cancelWatch = new CancelWatch({
       client: options.probe,
-      runningKeys: () => [...new Set(this.#attempts.values())],
+      runningKeys: () => [...new Set([...this.#attempts].map((attempt) => this.#keyOf(attempt)))],
       onCancel: (jobKey) => {
-        for (const [attempt, key] of this.#attempts) {
-          if (key === jobKey) attempt.abort('cancelled', readFailure(CANCELLED_REASON).message);
+        for (const attempt of this.#attempts) {
+          if (this.#keyOf(attempt) === jobKey) attempt.abort('cancelled', CANCELLED);
         }
       },
     });
@@ -186,56 +207,49 @@ export class JobWorker {
 
   #returnRunning(): void {
     this.#isReturning = true;
-    for (const attempt of this.#attempts.keys()) attempt.abort('shutdown', STOPPING);
+    for (const attempt of this.#attempts) attempt.abort('shutdown', STOPPING);
   }
 
   #abortLost(jobIds: readonly string[]): void {
-    for (const attempt of this.#attempts.keys()) {
+    for (const attempt of this.#attempts) {
       if (jobIds.includes(attempt.facts.jobId))
         attempt.abort('lock_lost', "the job's lock could not be renewed");
     }
   }
 
   async #run(job: BullJob, token: string): Promise<unknown> {
-    const { catalog, maxDeliveries, attemptTimeoutMs, log, middleware } = this.#options;
     const facts = factsOf(job, this.queue);
-    const jobKey = this.#consumer.jobKey(facts.jobId);
     const attempt = new Attempt({
       facts,
-      entry: catalog.find(job.name),
-      isolate: (entry, payload, ctx) => this.#sandbox.run(entry, payload, ctx),
-      sink: {
-        progress: (value) => job.updateProgress(value as object),
-        log: (line) => addLogLine(job, line),
-      },
-      middleware: middleware ?? [],
-      defaultTimeoutMs: attemptTimeoutMs ?? DEFAULT_ATTEMPT_TIMEOUT_MS,
-      maxDeliveries: maxDeliveries ?? DEFAULT_MAX_DELIVERIES,
-      onAbandoned: () =>
-        log.error(
-          { queue: this.queue, job: facts.name, jobId: facts.jobId },
-          'processor ignored its abort, left behind',
-        ),
+      entry: this.#options.catalog.find(job.name),
+      sink: new JobSink(job),
+      settings: this.#settings,
     });
-    this.#attempts.set(attempt, jobKey);
+    this.#attempts.add(attempt);
     // Asked for before the worker was stopped, answered after its deadline.
     if (this.#isReturning) attempt.abort('shutdown', STOPPING);
+    const startedAt = performance.now();
     try {
-      const startedAt = performance.now();
-      const outcome = await this.#heedCancel(jobKey, await attempt.run());
-      await this.#tell(facts, outcome, performance.now() - startedAt);
-      return await conclude(job, token, outcome);
+      let outcome = await attempt.run();
+      if (outcome.kind === 'retry' || outcome.kind === 'delay')
+        outcome = await this.#heedCancel(attempt, outcome);
+      const telling = this.#tell(facts, outcome, performance.now() - startedAt);
+      if (telling) await telling;
+      return outcome.kind === 'completed' ? outcome.result : await conclude(job, token, outcome);
     } finally {
       this.#attempts.delete(attempt);
     }
   }
 
   /** A cancel that came too late for this attempt keeps the job from another one. */
-  async #heedCancel(jobKey: string, outcome: Outcome): Promise<Outcome> {
-    if (outcome.kind !== 'retry' && outcome.kind !== 'delay') return outcome;
+  async #heedCancel(attempt: Attempt, decision: Decision): Promise<Decision> {
     // Unanswered, the request stays in the job and is heeded at its next delivery.
-    const isRequested = await isCancelRequested(this.#options.probe, jobKey).catch(() => false);
-    return isRequested ? decide('cancelled', readFailure(CANCELLED_REASON).message) : outcome;
+    const isRequested = await isCancelRequested(this.#options.probe, this.#keyOf(attempt)).catch(() => false);
+    return isRequested ? decide('cancelled', CANCELLED) : decision;
+  }
+
+  #keyOf(attempt: Attempt): string {
+    return this.#consumer.jobKey(attempt.facts.jobId);
   }
 
   async #tellDeferred(job: BullJob): Promise<void> {
@@ -243,59 +257,22 @@ export class JobWorker {
     await this.#tell(factsOf(job, this.queue), decide(code, message), 0);
   }
 
-  async #tell(facts: AttemptFacts, outcome: Outcome, durationMs: number): Promise<void> {
-    for (const each of (this.#options.middleware ?? []).toReversed()) {
+  /** A promise when there is something to wait for. */
+  #tell(facts: AttemptFacts, outcome: Outcome, durationMs: number): Promise<unknown> | undefined {
+    const report = (error: unknown) =>
+      this.#options.log.error(
+        { queue: this.queue, jobId: facts.jobId, error },
+        'middleware failed after an attempt',
+      );
+    const slow: Promise<void>[] = [];
+    for (const after of this.#after) {
       try {
-        await each.after?.(facts, outcome, durationMs);
+        const telling = after(facts, outcome, durationMs);
+        if (telling) slow.push(telling.catch(report));
       } catch (error) {
-        this.#options.log.error(
-          { queue: this.queue, jobId: facts.jobId, error },
-          'middleware failed after an attempt',
-        );
+        report(error);
       }
     }
-  }
-}
-
-function factsOf(job: BullJob, queue: string): AttemptFacts {
-  const { timeoutMs, expiresAt } = attemptLimits(job.opts, job.timestamp);
-  return {
-    queue,
-    jobId: job.id ?? '',
-    name: job.name,
-    attempt: job.attemptsMade + 1,
-    maxAttempts: Math.max(1, job.opts.attempts ?? 1),
-    payload: job.data,
-    lostDeliveries: job.stalledCounter,
-    isFirstStart: job.attemptsStarted <= 1,
-    timeoutMs,
-    expiresAt,
-  };
-}
-
-async function addLogLine(job: BullJob, line: string): Promise<void> {
-  job.opts.keepLogs ??= KEPT_LOG_LINES;
-  await job.log(line);
-}
-
-/** Tells BullMQ what came of the attempt, in the words it knows: a value, or one of its errors. */
-async function conclude(job: BullJob, token: string, outcome: Outcome): Promise<unknown> {
-  switch (outcome.kind) {
-    case 'completed':
-      return outcome.result;
-    case 'delay':
-      // Read by BullMQ when it computes the wait before the next attempt; this instance only, never written back.
-      job.opts.backoff = { type: 'fixed', delay: outcome.delayMs };
-      throw bullError(outcome);
-    case 'retry':
-    case 'fail':
-      throw bullError(outcome);
-    case 'return':
-      // Refused (the lock is gone) or unanswered, the job is found by whoever looks for lost locks.
-      await job.moveToWait(token).catch(() => undefined);
-      throw new WaitingError();
-    case 'lost':
-      // To BullMQ the job has gone its own way, which it has.
-      throw new WaitingError();
+    return slow.length === 0 ? undefined : Promise.all(slow);
   }
 }

@@ -23,12 +23,14 @@ function attempt(job: Partial<JobDefinition>, facts: Partial<AttemptFacts> = {})
   const it = new Attempt({
     facts: { ...FACTS, ...facts },
     entry: { job: definition, origin: 'test' },
-    isolate: () => Promise.reject(new Error('not isolated')),
     sink: { progress: async () => undefined, log: async () => undefined },
-    middleware: [],
-    defaultTimeoutMs: 5_000,
-    maxDeliveries: 10,
-    onAbandoned,
+    settings: {
+      isolate: () => Promise.reject(new Error('not isolated')),
+      middleware: [],
+      defaultTimeoutMs: 5_000,
+      maxDeliveries: 10,
+      onAbandoned,
+    },
   });
   return { it, onAbandoned };
 }

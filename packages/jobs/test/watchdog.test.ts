@@ -4,11 +4,20 @@ import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { defineJob } from '../src/define.ts';
 import { Watchdog } from '../src/watchdog.ts';
+import type { JobWorker } from '../src/worker.ts';
 import { redisProxy } from './redis-proxy.ts';
 import { gate, serving } from './serving.ts';
 
 const timing = { drainDelayMs: 200 };
 const quick = defineJob({ name: 'quick', payload: z.unknown(), run: () => 'done' });
+
+/** A worker that is well asks for a job every drain delay. */
+async function untilSilent(worker: JobWorker): Promise<void> {
+  await vi.waitFor(
+    () => expect(worker.health().lastFetchAgeMs).toBeGreaterThan(3 * timing.drainDelayMs),
+    10_000,
+  );
+}
 
 test('rebuilds a worker whose waiting connection has fallen silent, without touching what it runs', {
   timeout: 30_000,
@@ -32,6 +41,7 @@ test('rebuilds a worker whose waiting connection has fallen silent, without touc
 
   proxy.silenceNext(1);
   proxy.silence('bzpopmin');
+  await untilSilent(worker);
   const quickId = await add('quick');
 
   expect((await ended(quickId, 20_000)).returnvalue).toBe('done');
@@ -53,6 +63,7 @@ test('tells that it is unhealthy when two rebuilds did not help, and healthy onc
 
   proxy.silenceNext(Number.POSITIVE_INFINITY);
   proxy.silence('bzpopmin');
+  await untilSilent(worker);
   const id = await add('quick');
   await vi.waitFor(() => expect(worker.health().isHealthy).toBe(false), { timeout: 20_000, interval: 50 });
 
