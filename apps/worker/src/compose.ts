@@ -1,6 +1,7 @@
 /** This file owns the wiring of the worker, top to bottom: what is made, from what, and in which order it starts and stops. */
 import { keyspace } from '@sluice/config';
-import { Catalog, JobWorker, knownQueues, registerQueue } from '@sluice/jobs';
+import { Catalog, knownQueues, registerQueue } from '@sluice/jobs';
+import { JobWorker } from '@sluice/jobs/worker';
 import { close, connect } from '@sluice/redis';
 import { type Log, Metrics, type Service } from '@sluice/runtime';
 import { Caches } from './caches.ts';

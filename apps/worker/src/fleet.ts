@@ -1,5 +1,5 @@
 /** This file owns which queues this process serves: one job worker for each, appearing and going as queues do. */
-import type { JobWorker, WorkerHealth } from '@sluice/jobs';
+import type { JobWorker, WorkerHealth } from '@sluice/jobs/worker';
 import type { Log, Service } from '@sluice/runtime';
 import { isPlainName, matchesQueue } from './queue-pattern.ts';
 

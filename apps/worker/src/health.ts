@@ -5,7 +5,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ConfigError } from '@sluice/config';
-import type { WorkerHealth } from '@sluice/jobs';
+import type { WorkerHealth } from '@sluice/jobs/worker';
 import type { Log, Metrics, Service } from '@sluice/runtime';
 
 export interface HealthOptions {

@@ -1,5 +1,6 @@
 /** This file owns what is told of each attempt and of the workers: one log line, and the metrics of this process. */
-import type { AttemptMiddleware, Outcome, WorkerHealth } from '@sluice/jobs';
+import type { AttemptMiddleware, Outcome } from '@sluice/jobs';
+import type { WorkerHealth } from '@sluice/jobs/worker';
 import { LATENCY_BUCKETS_SECONDS, type Log, type Metrics } from '@sluice/runtime';
 
 /** Jobs run longer than requests. */

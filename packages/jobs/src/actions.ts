@@ -1,7 +1,7 @@
 /** This file owns what is done to one job that exists: run again, run now, stopped, removed, changed, its log read. */
 import type { RedisClient } from '@sluice/redis';
 import { type Clock, DomainError } from '@sluice/runtime';
-import { bullCode } from './bullmq.ts';
+import { bullCode } from './bull-code.ts';
 import { CANCELLED_REASON } from './cancel.ts';
 import { check, dataText } from './data.ts';
 import { isJobId } from './keys.ts';
@@ -56,7 +56,8 @@ export class Actions {
     const { place: state, fields } = found;
     const job = viewJob(found, clock.now());
     if (state !== 'completed' && state !== 'failed') throw notInState(job, 'has not finished');
-    const { backend, keys } = queues.open(queueName);
+    const { keys, ...queue } = queues.open(queueName);
+    const backend = await queue.backend();
     await resetJobs.run(client, {
       keys: { place: keys[state] },
       args: {},
@@ -72,7 +73,8 @@ export class Actions {
     const { queues, reader } = this.#options;
     const job = await reader.get(queueName, id);
     try {
-      await queues.open(queueName).backend.promote(id);
+      const backend = await queues.open(queueName).backend();
+      await backend.promote(id);
     } catch (error) {
       if (bullCode(error) === undefined) throw error;
       throw notInState(job, 'is not delayed');
@@ -104,7 +106,8 @@ export class Actions {
   /** Data first, then delay, then priority; what fails leaves what is after it undone. */
   async update(queueName: string, id: string, patch: JobPatch): Promise<JobView> {
     const { client, queues, reader, maxDataBytes } = this.#options;
-    const { backend, keys } = queues.open(queueName);
+    const { keys, ...queue } = queues.open(queueName);
+    const backend = await queue.backend();
     const { delay, priority } = check(jobPatchSchema, { delay: patch.delay, priority: patch.priority }, []);
     const data = patch.data === undefined ? undefined : dataText(patch.data, maxDataBytes);
     const job = await reader.get(queueName, id);
@@ -130,9 +133,8 @@ export class Actions {
     const { queues, reader } = this.#options;
     await reader.get(queueName, id);
     const count = Math.min(limit, MAX_LOG_LINES);
-    const { logs, count: total } = await queues
-      .open(queueName)
-      .backend.getJobLogs(id, offset, offset + count - 1, true);
+    const backend = await queues.open(queueName).backend();
+    const { logs, count: total } = await backend.getJobLogs(id, offset, offset + count - 1, true);
     return { lines: logs, total };
   }
 
@@ -148,18 +150,20 @@ export class Actions {
   /** A parent whose children run cannot go with them: they are stopped, and it goes alone. */
   async #removeIdle(queue: OpenQueue, id: string): Promise<boolean> {
     if (await this.#removeWithChildren(queue, id)) return true;
-    const { unprocessed = [] } = await queue.backend.getDependencies(id, {});
+    const backend = await queue.backend();
+    const { unprocessed = [] } = await backend.getDependencies(id, {});
     for (const key of unprocessed) {
-      const { queueName, id: childId } = queue.backend.parseNodeKey(key);
+      const { queueName, id: childId } = backend.parseNodeKey(key);
       await this.cancel(queueName, childId).catch((error: unknown) => {
         // It has ended by itself, which is as good.
         if (!(error instanceof DomainError)) throw error;
       });
     }
-    return unprocessed.length > 0 && (await queue.backend.remove(id, false)) === 1;
+    return unprocessed.length > 0 && (await backend.remove(id, false)) === 1;
   }
 
-  async #removeWithChildren({ backend }: OpenQueue, id: string): Promise<boolean> {
+  async #removeWithChildren(queue: OpenQueue, id: string): Promise<boolean> {
+    const backend = await queue.backend();
     try {
       return (await backend.remove(id, true)) === 1;
     } catch (error) {

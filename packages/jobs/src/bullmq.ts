@@ -11,6 +11,7 @@ import {
   RedisConnection,
   RedisQueueBackend,
 } from 'bullmq';
+import { bullCode } from './bull-code.ts';
 import { batches, type Insertion, type InsertOutcome, insertBatch } from './insertion.ts';
 import type { QueueKeys } from './keys.ts';
 import type { StoredOptions } from './options.ts';
@@ -260,9 +261,3 @@ const UNSTARTED = {
   failedReason: '',
   returnvalue: '',
 };
-
-/** What a script of BullMQ's answered instead of doing it: one of its `ErrorCode`. `undefined` for any other error. */
-export function bullCode(error: unknown): number | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'number' ? code : undefined;
-}

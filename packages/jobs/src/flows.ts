@@ -2,7 +2,7 @@
 import type { Keyspace } from '@sluice/config';
 import { Cluster, type RedisClient } from '@sluice/redis';
 import { type Clock, DomainError } from '@sluice/runtime';
-import { addFlow, type FlowEntry } from './bullmq.ts';
+import type { FlowEntry } from './bullmq.ts';
 import { check, dataText, invalid } from './data.ts';
 import { newJobId } from './ids.ts';
 import { type StoredOptions, storedOptions } from './options.ts';
@@ -84,7 +84,8 @@ export class Flows {
       );
     }
     await Promise.all(names.map((name) => registerQueue(client, keys, name)));
-    await addFlow(queues.open(root.queue).backend, entries);
+    const { addFlow } = await import('./bullmq.ts');
+    await addFlow(await queues.open(root.queue).backend(), entries);
     return added;
   }
 
@@ -99,7 +100,7 @@ export class Flows {
     const at = ['children', String(depth)];
     if (depth > MAX_FLOW_DEPTH) throw invalid(`a flow is at most ${MAX_FLOW_DEPTH} jobs deep`);
     if (entries.length >= MAX_FLOW_JOBS) throw invalid(`a flow holds at most ${MAX_FLOW_JOBS} jobs`);
-    const { backend, name: queue } = queues.open(node.queue);
+    const { name: queue } = queues.open(node.queue);
     const now = clock.now();
     const opts =
       node.opts === undefined
@@ -118,7 +119,7 @@ export class Flows {
       parent,
     };
     entries.push(entry);
-    const self = { id: entry.id, queueKey: backend.qualifiedName };
+    const self = { id: entry.id, queueKey: `${entry.prefix}:${queue}` };
     return {
       id: entry.id,
       queue,
@@ -136,7 +137,7 @@ export class Flows {
     budget: { left: number },
   ): Promise<FlowView> {
     const { queues, reader } = this.#options;
-    const { backend } = queues.open(queue);
+    const backend = await queues.open(queue).backend();
     const {
       processed = {},
       unprocessed = [],

@@ -17,4 +17,3 @@ export type { SchedulerJob, SchedulerPage, SchedulerView } from './schedulers.ts
 export type { QueueEvent, SubscribeOptions } from './subscription.ts';
 export type { JobView } from './view.ts';
 export type { JobEnd, WaitOptions } from './wait.ts';
-export { JobWorker, type JobWorkerOptions, type WorkerHealth } from './worker.ts';

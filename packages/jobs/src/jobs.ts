@@ -3,7 +3,7 @@ import type { Keyspace } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
 import { type Clock, systemClock } from '@sluice/runtime';
 import { Actions, type CancelOutcome, type JobPatch, type LogPage } from './actions.ts';
-import { BullConnection } from './bullmq.ts';
+import { BullMqLoader } from './bullmq-loader.ts';
 import {
   DEFAULT_IDEMPOTENCY_WINDOW_MS,
   DEFAULT_MAX_DATA_BYTES,
@@ -53,7 +53,7 @@ export interface JobsOptions {
 export class Jobs {
   readonly schedulers: Schedulers;
   readonly flows: Flows;
-  readonly #connection: BullConnection;
+  readonly #bullmq: BullMqLoader;
   readonly #enqueuer: Enqueuer;
   readonly #reader: Reader;
   readonly #queueReader: QueueReader;
@@ -68,8 +68,8 @@ export class Jobs {
     const { client, subscriber, keys, clock = systemClock } = options;
     const maxDataBytes = options.maxDataBytes ?? DEFAULT_MAX_DATA_BYTES;
     const idempotencyWindowMs = options.idempotencyWindowMs ?? DEFAULT_IDEMPOTENCY_WINDOW_MS;
-    this.#connection = new BullConnection(client);
-    const queues = new Queues({ connection: this.#connection, keys });
+    this.#bullmq = new BullMqLoader(client);
+    const queues = new Queues({ bullmq: this.#bullmq, keys });
     const commits = new GroupCommit({ client, keys });
     const reader = new Reader({ client, queues, clock });
     this.#enqueuer = new Enqueuer({ queues, commits, clock, idempotencyWindowMs, maxDataBytes });
@@ -213,6 +213,6 @@ export class Jobs {
   /** Ends waits and lets go of the clients, which stay open. */
   async close(): Promise<void> {
     this.#events.close();
-    await this.#connection.close();
+    await this.#bullmq.close();
   }
 }

@@ -5,7 +5,6 @@
 import type { Keyspace } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
 import { type Clock, DomainError } from '@sluice/runtime';
-import type { BatchingBackend } from './bullmq.ts';
 import { type Cursor, readCursor, writeCursor } from './cursor.ts';
 import { check, invalid } from './data.ts';
 import { readFailure } from './failure.ts';
@@ -163,7 +162,8 @@ export class MassActions {
     const queue = queues.open(queueName);
     const until = this.#deadline();
     if (!force && (await client.llen(queue.keys.active)) > 0) throw activeQueue(queueName);
-    await queue.backend.pause(true);
+    const backend = await queue.backend();
+    await backend.pause(true);
     // BullMQ's own leaves the jobs that wait for their children.
     const parents = {
       state: 'waiting-children',
@@ -174,12 +174,12 @@ export class MassActions {
     } as const;
     const swept = await this.#sweep(queue, parents);
     // BullMQ's steps do not say how many they removed.
-    const held = await queue.backend.getCounts([...OBLITERATED_STATES]);
+    const held = await backend.getCounts([...OBLITERATED_STATES]);
     let affected = swept.removed;
     let step: 'more' | 'done' | 'active' | 'not_paused' = 'more';
     while (step === 'more') {
       if (swept.skip !== undefined || clock.monotonicMs() >= until) return { affected, next: 'more' };
-      step = await queue.backend.obliterateStep(SWEEP_JOBS, force);
+      step = await backend.obliterateStep(SWEEP_JOBS, force);
       if (step === 'more') affected += SWEEP_JOBS;
     }
     if (step === 'active') throw activeQueue(queueName);
@@ -212,7 +212,7 @@ export class MassActions {
         },
         args: { order, limit: lot, before_ms: beforeMs, skip },
       })) as [number, number, string[]];
-      const gone = swept + (await removeEach(queue.backend, children));
+      const gone = swept + (await removeEach(queue, children));
       removed += gone;
       skip += lookedAt - gone;
       const isBlocked = order === 'list' && skip > MAX_STAYING;
@@ -221,8 +221,10 @@ export class MassActions {
     }
   }
 
-  async #runAgain({ keys, backend }: OpenQueue, jobs: readonly FoundJob[]): Promise<number> {
+  async #runAgain(queue: OpenQueue, jobs: readonly FoundJob[]): Promise<number> {
     if (jobs.length === 0) return 0;
+    const { keys } = queue;
+    const backend = await queue.backend();
     const now = this.#options.clock.now();
     const kept = jobs.map(({ fields }) => withoutPassedExpiry(fields.opts, Number(fields.timestamp), now));
     await resetJobs.run(this.#options.client, {
@@ -256,7 +258,9 @@ interface Swept {
 }
 
 /** Children go by BullMQ's own script, which tells their parents. Answers how many went; one that runs again stays. */
-async function removeEach(backend: BatchingBackend, ids: readonly string[]): Promise<number> {
+async function removeEach(queue: OpenQueue, ids: readonly string[]): Promise<number> {
+  if (ids.length === 0) return 0;
+  const backend = await queue.backend();
   let removed = 0;
   for (const id of ids) removed += await backend.remove(id, false);
   return removed;

@@ -21,13 +21,13 @@ export class QueueSettings {
 
   /** Jobs that run go on; none is handed out. A queue may be paused before its first job. */
   async pause(name: string): Promise<void> {
-    const { backend } = await this.#known(name);
-    await backend.pause(true);
+    const queue = await this.#known(name);
+    await (await queue.backend()).pause(true);
   }
 
   async resume(name: string): Promise<void> {
-    const { backend } = await this.#known(name);
-    await backend.pause(false);
+    const queue = await this.#known(name);
+    await (await queue.backend()).pause(false);
   }
 
   /** BullMQ's names: `max` jobs in `duration` milliseconds. */

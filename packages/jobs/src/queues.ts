@@ -2,7 +2,8 @@
 import type { Keyspace } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
 import { DomainError } from '@sluice/runtime';
-import type { BatchingBackend, BullConnection } from './bullmq.ts';
+import type { BatchingBackend } from './bullmq.ts';
+import type { BullMqLoader } from './bullmq-loader.ts';
 import { type QueueKeys, queueKeys, queueRegistry } from './keys.ts';
 import { type JobsErrorCode, queueNameSchema } from './schemas.ts';
 
@@ -12,19 +13,20 @@ const MAX_OPEN_QUEUES = 2_000;
 export interface OpenQueue {
   readonly name: string;
   readonly keys: QueueKeys;
-  readonly backend: BatchingBackend;
+  /** BullMQ's own way to it, loaded at the first call. */
+  backend(): Promise<BatchingBackend>;
   /** Whether this process has put its name into the registry since it opened it. */
   isRegistered: boolean;
 }
 
 export class Queues {
-  readonly #connection: BullConnection;
+  readonly #bullmq: BullMqLoader;
   readonly #keyspace: Keyspace;
   /** Least recently used first. */
   readonly #open = new Map<string, OpenQueue>();
 
-  constructor(options: { connection: BullConnection; keys: Keyspace }) {
-    this.#connection = options.connection;
+  constructor(options: { bullmq: BullMqLoader; keys: Keyspace }) {
+    this.#bullmq = options.bullmq;
     this.#keyspace = options.keys;
   }
 
@@ -39,10 +41,14 @@ export class Queues {
     if (!queueNameSchema.safeParse(name).success) {
       throw new DomainError<JobsErrorCode>('job_invalid', 'a queue name is 1 to 64 letters, digits, - or _');
     }
+    let backend: Promise<BatchingBackend> | undefined;
     const queue: OpenQueue = {
       name,
       keys: queueKeys(this.#keyspace, name),
-      backend: this.#connection.queue(this.#keyspace.queuePrefix(name), name),
+      backend: () => {
+        backend ??= this.#bullmq.queue(this.#keyspace.queuePrefix(name), name);
+        return backend;
+      },
       isRegistered: false,
     };
     this.#open.set(name, queue);

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Keyspace } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
 import { type Clock, DomainError, JsonText } from '@sluice/runtime';
-import { bullCode, firstRun, upsertScheduler } from './bullmq.ts';
+import { bullCode } from './bull-code.ts';
 import { check, dataText, invalid } from './data.ts';
 import { givenOptions, type StoredOptions, templateOptions } from './options.ts';
 import { type OpenQueue, type Queues, registerQueue } from './queues.ts';
@@ -67,7 +67,7 @@ export class Schedulers {
   async upsert(queueName: string, id: string, schedule: Schedule, job: SchedulerJob): Promise<SchedulerView> {
     const { client, keys, queues, maxDataBytes } = this.#options;
     const queue = queues.open(queueName);
-    const repeat = this.#repeatOf(check(scheduleSchema, schedule, []));
+    const repeat = await this.#repeatOf(check(scheduleSchema, schedule, []));
     const opts = job.opts === undefined ? {} : check(templateOptionsSchema, job.opts, ['job', 'opts']);
     const template = {
       name: check(jobNameSchema, job.name, ['job', 'name']),
@@ -83,7 +83,8 @@ export class Schedulers {
     }
     await registerQueue(client, keys, queueName);
     try {
-      await upsertScheduler(queue.backend, id, repeat, template);
+      const { upsertScheduler } = await import('./bullmq.ts');
+      await upsertScheduler(await queue.backend(), id, repeat, template);
     } catch (error) {
       if (bullCode(error) === undefined) throw error;
       throw new DomainError<JobsErrorCode>(
@@ -123,7 +124,7 @@ export class Schedulers {
 
   /** The job that waits for its time goes with it; one that is ready or runs does not. Code `scheduler_not_found`. */
   async remove(queueName: string, id: string): Promise<void> {
-    const { backend } = this.#options.queues.open(queueName);
+    const backend = await this.#options.queues.open(queueName).backend();
     if ((await backend.removeJobScheduler(check(schedulerIdSchema, id, ['id']))) !== 0)
       throw unknown(queueName, id);
   }
@@ -140,7 +141,7 @@ export class Schedulers {
   }
 
   /** A schedule in BullMQ's words. Throws `job_invalid` for one that never comes due. */
-  #repeatOf({ cron, tz, every, limit, starts_at, ends_at }: Schedule): Repeat {
+  async #repeatOf({ cron, tz, every, limit, starts_at, ends_at }: Schedule): Promise<Repeat> {
     const now = this.#options.clock.now();
     const endDate = ends_at === undefined ? undefined : Date.parse(ends_at);
     if (endDate !== undefined && endDate <= now) throw invalid(`ends_at ${ends_at} has passed`);
@@ -151,7 +152,7 @@ export class Schedulers {
       ...(starts_at !== undefined && { startDate: Date.parse(starts_at) }),
       ...(endDate !== undefined && { endDate }),
     };
-    if (cron !== undefined) checkCron(repeat, now);
+    if (cron !== undefined) await checkCron(repeat, now);
     return repeat;
   }
 }
@@ -181,7 +182,8 @@ function checkTimeZone(tz: string): string {
   }
 }
 
-function checkCron(repeat: Repeat, now: number): void {
+async function checkCron(repeat: Repeat, now: number): Promise<void> {
+  const { firstRun } = await import('./bullmq.ts');
   let first: number | undefined;
   try {
     first = firstRun(repeat, now);

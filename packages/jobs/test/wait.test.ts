@@ -1,6 +1,6 @@
 import { systemClock } from '@sluice/runtime';
 import { describe, expect, it } from 'vitest';
-import { BullConnection } from '../src/bullmq.ts';
+import { BullMqLoader } from '../src/bullmq-loader.ts';
 import type { StreamEvent } from '../src/event-reader.ts';
 import { Queues } from '../src/queues.ts';
 import { Waiter } from '../src/wait.ts';
@@ -64,12 +64,10 @@ describe('waitForResult', () => {
     const { jobs, redis } = await setup(t);
     const { id } = await jobs.enqueue('q', { name: 'n' });
     const job = await jobs.get('q', id);
-    const connection = new BullConnection(redis.client);
-    t.onTestFinished(() => connection.close());
     let heard: (event: StreamEvent) => void = () => undefined;
     const waiter = new Waiter({
       clock: systemClock,
-      queues: new Queues({ connection, keys: redis.keys }),
+      queues: new Queues({ bullmq: new BullMqLoader(redis.client), keys: redis.keys }),
       reader: {
         get: async () => job,
         async find() {
