@@ -65,6 +65,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     firstKey: config.firstKey,
     log,
   });
+  const firstKey = new FirstKey({ keyRing, log, show: (key) => show(`API key: ${key}`) });
   const cacheServices = new CacheServices({
     configs: config.cacheServices,
     premises: {
@@ -126,7 +127,11 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
 
   const clientAddress = clientAddressBy(config.limits.trustedProxies);
   const door: Door = {
-    authenticate: createAuthentication({ keyRing, allowsQueryCredentials: config.allowsQueryCredentials }),
+    authenticate: createAuthentication({
+      keyRing,
+      firstKey,
+      allowsQueryCredentials: config.allowsQueryCredentials,
+    }),
     admit: createAdmission({ limiter, clientAddress }),
     maxValueBytes: config.maxValueBytes,
     maxBatchBytes: config.maxBatchBytes,
@@ -147,7 +152,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   });
   const fetch = createApp(
     {
-      ...healthHandlers({ connections, keyRing, metrics, stopping: stopping.signal }),
+      ...healthHandlers({ connections, firstKey, metrics, stopping: stopping.signal }),
       ...jobHandlers({ jobs, stopping: stopping.signal }),
       ...jobActionHandlers({ jobs }),
       ...jobEventHandlers({ jobs, keyRing, stopping: stopping.signal }),
@@ -165,7 +170,6 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     [board, ...createDocs({ version: VERSION })],
   );
   const server = new HttpServer({ fetch, host: config.host, port: config.port, stopping });
-  const firstKey = new FirstKey({ keyRing, log, show: (key) => show(`API key: ${key}`) });
   return {
     server,
     keyRing,

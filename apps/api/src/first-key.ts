@@ -13,6 +13,7 @@ export class FirstKey implements Service {
   readonly #show: (key: string) => void;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
+  #isSettled = false;
 
   constructor(options: { keyRing: KeyRing; log: Log; show: (key: string) => void }) {
     this.#keyRing = options.keyRing;
@@ -29,14 +30,21 @@ export class FirstKey implements Service {
     clearTimeout(this.#timer);
   }
 
+  /** Whether everybody who may enter can: before that an unknown key may be the first one. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
   async #ensure(): Promise<void> {
     try {
       const made = await this.#keyRing.ensureFirstKey();
+      this.#isSettled = true;
       if (made) this.#show(made.key);
     } catch (error) {
       if (!redisFault(error)) {
         // Another master secret, for one: no retry mends it, and each would be one more line.
         this.#log.error({ error }, 'first key not made');
+        this.#isSettled = true;
         return;
       }
       if (!this.#isStopped) this.#timer = setTimeout(() => void this.#ensure(), RETRY_MS);

@@ -2,6 +2,7 @@
 import type { KeyRing } from '@sluice/access';
 import type { ErrorCode } from '@sluice/contract';
 import { DomainError } from '@sluice/runtime';
+import type { FirstKey } from '../first-key.ts';
 import type { Principal } from './call.ts';
 import { rawQuery } from './target.ts';
 
@@ -11,11 +12,15 @@ const MISSING =
 /**
  * Reads the key from `X-DreamFactory-API-Key`, then `Authorization: Bearer`, then, when allowed, `?api_key=`.
  *
- * Throws `unauthenticated` for a missing or unknown key; `redis_unavailable` while the keys have never been read, since
- * nobody can be told from a stranger then.
+ * Throws `unauthenticated` for a missing or unknown key; `redis_unavailable` until the keys have been read
+ * and the first one made, since nobody can be told from a stranger before.
  */
-export function createAuthentication(options: { keyRing: KeyRing; allowsQueryCredentials: boolean }) {
-  const { keyRing, allowsQueryCredentials } = options;
+export function createAuthentication(options: {
+  keyRing: KeyRing;
+  firstKey: Pick<FirstKey, 'isSettled'>;
+  allowsQueryCredentials: boolean;
+}) {
+  const { keyRing, firstKey, allowsQueryCredentials } = options;
   return (header: (name: string) => string | undefined, target: string): Principal => {
     const presented =
       header('x-dreamfactory-api-key') ??
@@ -25,10 +30,10 @@ export function createAuthentication(options: { keyRing: KeyRing; allowsQueryCre
       throw new DomainError<ErrorCode>('unauthenticated', MISSING);
     const principal = keyRing.authenticate(presented);
     if (principal) return principal;
-    if (!keyRing.isLoaded) {
+    if (!keyRing.isLoaded || !firstKey.isSettled) {
       throw new DomainError<ErrorCode>(
         'redis_unavailable',
-        'The keys are not read yet, since Redis is not reachable. Try again.',
+        'The keys are not read from Redis yet. Try again.',
         {
           details: { outcome: 'not_attempted' },
         },

@@ -1,8 +1,8 @@
 /** This file owns the answers of /livez, /readyz and /metrics. */
-import type { KeyRing } from '@sluice/access';
 import type { routes } from '@sluice/contract';
 import type { Metrics } from '@sluice/runtime';
 import type { Connections } from '../connections.ts';
+import type { FirstKey } from '../first-key.ts';
 import type { Handlers } from '../http/call.ts';
 import { json } from '../http/reply.ts';
 
@@ -11,16 +11,16 @@ type HealthRoutes = Pick<typeof routes, 'livez' | 'readyz' | 'metrics'>;
 /** `stopping` aborts when the process has been asked to stop: it is alive, and should get no more traffic. */
 export function healthHandlers(services: {
   connections: Connections;
-  keyRing: KeyRing;
+  firstKey: FirstKey;
   metrics: Metrics;
   stopping: AbortSignal;
 }): Handlers<HealthRoutes> {
-  const { connections, keyRing, metrics, stopping } = services;
+  const { connections, firstKey, metrics, stopping } = services;
   return {
     livez: () => json(200, { status: 'ok' }),
     readyz: async () => {
       const redis = await connections.health();
-      const isReady = !stopping.aborted && keyRing.isLoaded && redis.every(({ status }) => status === 'up');
+      const isReady = !stopping.aborted && firstKey.isSettled && redis.every(({ status }) => status === 'up');
       return json(isReady ? 200 : 503, { status: isReady ? 'ready' : 'not_ready', redis });
     },
     metrics: async () => ({
