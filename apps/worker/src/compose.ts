@@ -60,7 +60,13 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
       }),
   });
   observeWorkers({ metrics, health: () => fleet.health() });
-  const health = new HealthServer({ ...config.health, workers: () => fleet.health(), metrics, log });
+  const health = new HealthServer({
+    ...config.health,
+    workers: () => fleet.health(),
+    isReachable: () => fleet.isReachable,
+    metrics,
+    log,
+  });
   const outside: Service = {
     name: 'outside',
     stop: async () => void (await Promise.all([egress.close(), close(probe)])),

@@ -28,6 +28,7 @@ export class Fleet implements Service {
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
   #isRegistered = false;
+  #isReachable = false;
   #isFullReported = false;
 
   constructor(options: FleetOptions) {
@@ -50,6 +51,11 @@ export class Fleet implements Service {
     ]);
   }
 
+  /** False while Redis does not tell which queues there are. */
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
   health(): WorkerHealth[] {
     return [...this.#workers.values()].map((worker) => worker.health());
   }
@@ -59,8 +65,10 @@ export class Fleet implements Service {
       if (!this.#isRegistered) await Promise.all(this.#plainNames().map(this.#options.registerQueue));
       this.#isRegistered = true;
       this.#follow(await this.#options.listQueues());
+      this.#isReachable = true;
     } catch {
-      // Redis is away: the queues served stay served, and their own health tells of it.
+      // The queues served stay served.
+      this.#isReachable = false;
     }
     if (!this.#isStopped) this.#timer = setTimeout(() => void this.#poll(), POLL_MS);
   }

@@ -13,6 +13,8 @@ export interface HealthOptions {
   /** 0: any that is free. */
   port: number;
   workers: () => WorkerHealth[];
+  /** Whether Redis tells which queues there are. */
+  isReachable: () => boolean;
   metrics: Metrics;
   log: Log;
 }
@@ -88,9 +90,14 @@ export class HealthServer implements Service {
 
   #readyz(response: ServerResponse): void {
     const queues = this.#options.workers().map((worker) => ({ ...worker, isConsuming: isConsuming(worker) }));
-    const isReady = !this.#isStopping && queues.every((queue) => queue.isConsuming);
-    const status = this.#isStopping ? 'stopping' : isReady ? 'ready' : 'not_consuming';
+    const status = this.#isStopping ? 'stopping' : this.#statusOf(queues);
+    const isReady = status === 'ready';
     answer(response, isReady ? 200 : 503, { status, queues });
+  }
+
+  #statusOf(queues: readonly { isConsuming: boolean }[]): string {
+    if (!this.#options.isReachable()) return 'redis_unavailable';
+    return queues.every((queue) => queue.isConsuming) ? 'ready' : 'not_consuming';
   }
 
   async #metrics(response: ServerResponse): Promise<void> {

@@ -8,8 +8,10 @@ import { httpRequest } from '../../src/processors/http-request.ts';
 import { httpServer } from '../egress/servers.ts';
 import { runJob } from '../run-job.ts';
 
-async function setup(t: TestContext, answer: RequestListener) {
-  const server = await httpServer(t, answer);
+type Answer = (...parameters: Parameters<RequestListener>) => void | Promise<void>;
+
+async function setup(t: TestContext, answer: Answer) {
+  const server = await httpServer(t, (request, response) => void answer(request, response));
   const networks = [parseNetwork('127.0.0.1') as Network];
   const egress = new EgressGuard({ allowance: { networks, hosts: [], ports: [] } });
   t.onTestFinished(() => egress.close());
