@@ -85,7 +85,7 @@ export class Limiter {
     return this.#policies.byName;
   }
 
-  /** Whether decisions are made without Redis just now. */
+  /** Whether decisions are made without Redis just now; always false in a Cluster, where each call finds out for itself. */
   get isAway(): boolean {
     return this.#turn.isAway;
   }

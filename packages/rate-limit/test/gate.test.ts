@@ -28,6 +28,12 @@ describe('the asks for a request', () => {
     expect(namesFor({})).toEqual(['all']);
   });
 
+  it('hold one lease, whatever the request costs', () => {
+    const atOnce = new Policy({ name: 'at-once', algorithm: 'concurrency', limit: 1, by: [] });
+
+    expect(asksFor([atOnce], {}, 5)).toEqual([{ policy: 'at-once', key: '*', cost: 1 }]);
+  });
+
   it('leave out policies that are for other requests', () => {
     const facts = { address: '203.0.113.7', route: 'POST /queues/mail-out/jobs' };
 
