@@ -8,6 +8,7 @@ export interface CachesOptions {
   services: readonly ServiceConfig[];
   prefix: string;
   dataDirectory: string;
+  maxValueBytes: number;
   log: Log;
 }
 
@@ -42,6 +43,7 @@ export class Caches implements Service {
     return openCache(service, {
       prefix: this.#options.prefix,
       dataDirectory: this.#options.dataDirectory,
+      maxValueBytes: this.#options.maxValueBytes,
       connect: (config) => this.#client(config, 'request'),
       subscribe: (config) => this.#client(config, 'subscriber'),
     });

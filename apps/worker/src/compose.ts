@@ -32,6 +32,7 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
     services: config.services,
     prefix: roles.prefix,
     dataDirectory: config.dataDirectory,
+    maxValueBytes: config.maxValueBytes,
     log,
   });
   const own = config.processorsFolder === undefined ? [] : await loadProcessors(config.processorsFolder);

@@ -24,6 +24,8 @@ export interface WorkerConfig {
   services: readonly ServiceConfig[];
   /** Values of `cache_local` services lie here. */
   dataDirectory: string;
+  /** Bytes of a cached value, for services that set no bound of their own; as the API's. */
+  maxValueBytes: number;
   /** Names, or patterns with `*`; default every queue. */
   queues: readonly string[];
   /** The first that matches a queue counts. */
@@ -38,12 +40,14 @@ export interface WorkerConfig {
   logLevel: LogLevel;
 }
 
+const MIB = 1_048_576;
 const DEFAULTS = {
   concurrency: 10,
   attemptTimeoutMs: 3_600_000,
   healthHost: '127.0.0.1',
   healthPort: 8081,
   dataDirectory: '.sluice',
+  maxValueBytes: MIB,
   servicesFile: 'sluice.config.json',
   shutdownDeadlineSeconds: 25,
 } as const;
@@ -61,6 +65,7 @@ export function readConfig(variables: EnvironmentVariables): WorkerConfig {
     roles,
     services: readServices(env, roles),
     dataDirectory: env.text('SLUICE_DATA_DIR', DEFAULTS.dataDirectory),
+    maxValueBytes: env.integer('MAX_VALUE_BYTES', DEFAULTS.maxValueBytes, { min: 1_024, max: 512 * MIB }),
     queues: readQueues(env),
     concurrency: readConcurrency(env),
     processorsFolder: env.text('WORKER_PROCESSORS', undefined),

@@ -20,6 +20,7 @@ test('needs nothing said', () => {
   expect(services.map(({ name }) => name)).toEqual(['redis']);
   expect(config).toEqual({
     dataDirectory: '.sluice',
+    maxValueBytes: 1_048_576,
     queues: ['*'],
     concurrency: [{ pattern: '*', attempts: 10 }],
     processorsFolder: undefined,
