@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseList } from 'structured-headers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { readConfig } from '../src/config.ts';
 import { startApi } from './harness.ts';
 
@@ -15,8 +15,11 @@ async function startWith(
   return await startApi(t, { SLUICE_CONFIG: await fileOf({ limits }), ...variables });
 }
 
+/** A services file that goes when the test ends. */
 async function fileOf(content: unknown): Promise<string> {
-  const path = join(tmpdir(), `sluice-limits-${Math.random().toString(36).slice(2)}.json`);
+  const directory = await mkdtemp(join(tmpdir(), 'sluice-limits-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const path = join(directory, 'sluice.config.json');
   await writeFile(path, JSON.stringify(content));
   return path;
 }
