@@ -1,5 +1,6 @@
 /** This file owns faults at the socket: a TCP proxy before a Redis whose connections can be made to fall silent. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 import type { StandaloneConfig } from '@sluice/config';
 import type { TestContext } from '@sluice/redis/testing';
 
@@ -7,6 +8,8 @@ export interface RedisProxy {
   config: StandaloneConfig;
   /** Connections that have sent `command` stay open and are no longer answered. */
   silence(command: string): void;
+  /** From now on every answer takes this much longer. */
+  slowDown(delayMs: number): void;
   /** This many of the next connections are accepted and never answered. */
   silenceNext(connections: number): void;
 }
@@ -14,6 +17,7 @@ export interface RedisProxy {
 export async function redisProxy(t: TestContext, target: StandaloneConfig): Promise<RedisProxy> {
   const pairs = new Set<{ client: Socket; redis: Socket; sent: string }>();
   let silentConnections = 0;
+  let answerDelayMs = 0;
   const server: Server = createServer((client) => {
     const redis = connect(target.port, target.host);
     const pair = { client, redis, sent: '' };
@@ -31,7 +35,10 @@ export async function redisProxy(t: TestContext, target: StandaloneConfig): Prom
     client.on('data', (bytes) => {
       pair.sent = (pair.sent + bytes.toString('latin1')).slice(-2_000);
     });
-    client.pipe(redis).pipe(client);
+    const slowly = new Transform({
+      transform: (bytes, _encoding, done) => void setTimeout(() => done(null, bytes), answerDelayMs),
+    });
+    client.pipe(redis).pipe(slowly).pipe(client);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.onTestFinished(() => {
@@ -44,8 +51,11 @@ export async function redisProxy(t: TestContext, target: StandaloneConfig): Prom
   return {
     config: { ...target, port: (server.address() as { port: number }).port },
     silence(command) {
-      for (const { client, redis, sent } of pairs)
-        if (sent.toLowerCase().includes(`\r\n${command}\r\n`)) redis.unpipe(client);
+      for (const { redis, sent } of pairs)
+        if (sent.toLowerCase().includes(`\r\n${command}\r\n`)) redis.unpipe();
+    },
+    slowDown(delayMs) {
+      answerDelayMs = delayMs;
     },
     silenceNext(connections) {
       silentConnections = connections;

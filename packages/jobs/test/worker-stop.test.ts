@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { testServer } from '@sluice/redis/testing';
+import type { StandaloneConfig } from '@sluice/config';
+import { testRedisConfig, testServer } from '@sluice/redis/testing';
 import { Queue } from 'bullmq';
 import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { defineJob } from '../src/define.ts';
+import { redisProxy } from './redis-proxy.ts';
 import { gate, QUEUE, serving } from './serving.ts';
 
 const anything = z.unknown();
@@ -168,4 +170,22 @@ test('gives up a job whose outcome cannot be written, once the deadline has pass
   await worker.stop(200);
 
   expect(performance.now() - stoppedAt).toBeLessThan(4_500);
+});
+
+test('returns a job that it had asked for before it was stopped and got after its deadline', async (t) => {
+  const proxy = await redisProxy(t, testRedisConfig() as StandaloneConfig);
+  const ran = vi.fn();
+  const { queue, add, work } = await serving(t, [defineJob({ name: 'late', payload: anything, run: ran })], {
+    redis: proxy.config,
+  });
+  const worker = work();
+  await vi.waitFor(() => expect(worker.health().lastFetchAgeMs).toBeLessThan(100));
+  proxy.slowDown(400);
+  const id = await add('late');
+  await vi.waitFor(async () => expect(await (await queue.getJob(id))?.getState()).toBe('active'), 5_000);
+
+  await worker.stop(0);
+
+  expect(await (await queue.getJob(id))?.getState()).toBe('waiting');
+  expect(ran).not.toHaveBeenCalled();
 });
