@@ -109,7 +109,7 @@ describe('when Redis is away', () => {
   }, async (t) => {
     const redis = await OwnRedis.start(t);
     await redis.kill();
-    const product = await startProduct(t, redis.url);
+    const product = await startProduct(t, redis.url, {}, { isReady: false });
 
     const live = await fetch(`${product.url}/livez`);
     const ready = await fetch(`${product.url}/readyz`);

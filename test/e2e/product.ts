@@ -137,11 +137,12 @@ export interface Product {
   call(path: string, init?: Omit<RequestInit, 'body'> & { json?: unknown }): Promise<Response>;
 }
 
-/** API and worker as processes, as they run in production, on this Redis. */
+/** API and worker as processes, as they run in production, on this Redis; ready unless told that there is none. */
 export async function startProduct(
   t: Cleaner,
   redisUrl: string,
   variables: Record<string, string> = {},
+  { isReady = true }: { isReady?: boolean } = {},
 ): Promise<Product> {
   await build();
   const directory = await mkdtemp(join(tmpdir(), 'sluice-product-'));
@@ -167,6 +168,7 @@ export async function startProduct(
   });
   const [url] = await api.says(/http:\/\/localhost:\d+/);
   await worker.says(/worker started/);
+  if (isReady) await until(async () => ((await fetch(`${url}/readyz`)).ok ? true : undefined), 30_000);
   const call: Product['call'] = (path, { json, headers, ...init } = {}) =>
     fetch(`${url}/api/v2${path}`, {
       ...init,

@@ -6,7 +6,7 @@
  * holder works. Who takes it away holds a second file meanwhile, so that two never do it for the same lock.
  */
 import { randomBytes } from 'node:crypto';
-import { readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { link, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -67,13 +67,18 @@ async function acquire(path: string): Promise<void> {
   }
 }
 
+/** Written aside and linked into place: a lock that its holder was killed over is never one that names nobody. */
 async function create(path: string, mark: string): Promise<boolean> {
+  const draft = `${path}.${randomBytes(6).toString('hex')}`;
+  await writeFile(draft, mark, { flag: 'wx', mode: 0o600 });
   try {
-    await writeFile(path, mark, { flag: 'wx', mode: 0o600 });
+    await link(draft, path);
     return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
+  } finally {
+    await unlink(draft).catch(ignoreAbsent);
   }
 }
 

@@ -20,12 +20,13 @@ const LAST_LINES = 20;
 
 /**
  * `$0` the program, `$1` seconds. Becomes the server, and leaves behind a watch on descriptor 3, which closes when its
- * owner is gone, however it went; the server is ended that many seconds later. Both are in one process group, so that
+ * owner is gone, however it went; the server is ended that many seconds later. The wait is the shell's own `read`: no PATH,
+ * no other program. Both are in one process group, so that
  * whoever ends the server can end the watch with it.
  */
 const WATCHED_START = `
 (
-  cat <&3
+  while read -r _; do :; done <&3
   left=$1
   while [ "$left" -gt 0 ] && kill -0 $$; do sleep 1; left=$((left - 1)); done
   kill -TERM $$
