@@ -22,7 +22,10 @@ function mortalWorker(t: TestContext, prefix: string): ChildProcess {
   return child;
 }
 
-test('hands a job of a killed worker to another one, as the same attempt', { timeout: 30_000, concurrent: true }, async (t) => {
+test('hands a job of a killed worker to another one, as the same attempt', {
+  timeout: 30_000,
+  concurrent: true,
+}, async (t) => {
   const attempts: number[] = [];
   const long = defineJob({
     name: 'long',
@@ -52,7 +55,10 @@ test('hands a job of a killed worker to another one, as the same attempt', { tim
   expect(performance.now() - killedAt).toBeLessThan(2_000);
 });
 
-test('ends a job that takes its worker down each time, with a reason', { timeout: 30_000, concurrent: true }, async (t) => {
+test('ends a job that takes its worker down each time, with a reason', {
+  timeout: 30_000,
+  concurrent: true,
+}, async (t) => {
   const { redis, queue, add, ended } = await serving(t, []);
   const id = await add('poison', {}, { attempts: 100 });
   let deaths = 0;
