@@ -259,20 +259,19 @@ export class JobWorker {
 
   /** A promise when there is something to wait for. */
   #tell(facts: AttemptFacts, outcome: Outcome, durationMs: number): Promise<unknown> | undefined {
-    const report = (error: unknown) =>
-      this.#options.log.error(
-        { queue: this.queue, jobId: facts.jobId, error },
-        'middleware failed after an attempt',
-      );
     const slow: Promise<void>[] = [];
     for (const after of this.#after) {
       try {
         const telling = after(facts, outcome, durationMs);
-        if (telling) slow.push(telling.catch(report));
+        if (telling) slow.push(telling.catch((error: unknown) => this.#reportMiddleware(facts, error)));
       } catch (error) {
-        report(error);
+        this.#reportMiddleware(facts, error);
       }
     }
     return slow.length === 0 ? undefined : Promise.all(slow);
+  }
+
+  #reportMiddleware({ jobId }: AttemptFacts, error: unknown): void {
+    this.#options.log.error({ queue: this.queue, jobId, error }, 'middleware failed after an attempt');
   }
 }
