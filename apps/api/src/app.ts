@@ -1,7 +1,7 @@
 /**
- * This file owns the three doors behind one address: everything with a name of ours, the keys of cache services, whose
- * names are the user's, and what lies beside those keys. They are three routers because a path that two patterns match
- * would take Hono's slow way.
+ * This file owns the four doors behind one address: everything with a name of ours, the keys of cache services, whose
+ * names are the user's, what lies beside those keys, and pages. They are four routers because a path that two patterns
+ * match would take Hono's slow way, and take every other path with it.
  */
 import { type RouteDeclaration, routes } from '@sluice/contract';
 import { Hono } from 'hono';
@@ -36,8 +36,11 @@ export function createApp(
   const named: App = new Hono();
   const keys: App = new Hono();
   const operations: App = new Hono();
+  const paged: App = new Hono();
+  const isPage = (path: string) =>
+    pages.some(({ path: root }) => path === root || path.startsWith(`${root}/`));
   const doorOf = (path: string) => {
-    if (!isCachePath(path)) return named;
+    if (!isCachePath(path)) return isPage(path) ? paged : named;
     return isOperationPath(path) ? operations : keys;
   };
   for (const declaration of all) {
@@ -45,8 +48,8 @@ export function createApp(
     if (!handler) throw new TypeError(`route ${declaration.id} has no handler`);
     mount(doorOf(declaration.path), declaration, handler as never, door);
   }
-  for (const { path, app } of pages) named.route(path, app);
-  for (const app of [named, keys, operations]) {
+  for (const { path, app } of pages) paged.route(path, app);
+  for (const app of [named, keys, operations, paged]) {
     const here = all.filter(({ path }) => doorOf(path) === app);
     app.notFound((c) => serveUnknown(c, methodsOf(c.req.path, here), door));
     app.onError((error, c) =>
