@@ -104,7 +104,7 @@ const LIMIT = '60000000/minute';
 export const SLUICE_SETTINGS = `Sluice is apps/api/dist with its defaults (access log on, written to a file), but API_LIMIT_PER_KEY and API_LIMIT_PER_ADDRESS at ${LIMIT}: the limits work and refuse nothing.`;
 
 /** The product's API as it runs in production, on this Redis; build first. `main` stands for a bench's own way in. */
-export async function startSluice(redis, { main = 'apps/api/dist/main.js' } = {}) {
+export async function startSluice(redis, { main = 'apps/api/dist/main.js', env = {} } = {}) {
   const port = await freePort();
   const server = await start('node', [main], {
     env: {
@@ -115,6 +115,7 @@ export async function startSluice(redis, { main = 'apps/api/dist/main.js' } = {}
       SLUICE_DATA_DIR: temporaryFolder(),
       API_LIMIT_PER_KEY: LIMIT,
       API_LIMIT_PER_ADDRESS: LIMIT,
+      ...env,
     },
     ready: /"listening"/,
   });
