@@ -1,7 +1,7 @@
 /** Does a call cost the same with a thousand jobs waiting and with two million, and how long is Redis held? */
 import { Redis } from 'ioredis';
 import { JOB } from './job.mjs';
-import { SLUICE_SETTINGS, startRedis, startSluice } from './processes.mjs';
+import { LOAD_CORE, run, SLUICE_SETTINGS, startRedis, startSluice } from './processes.mjs';
 import { keep, median, percentile, round, table } from './report.mjs';
 
 const DEPTHS = process.env.BENCH_QUICK ? [1_000, 20_000] : [1_000, 100_000, 2_000_000];
@@ -11,13 +11,23 @@ const MAX_HOLD_MICROS = 50_000;
 const FLAT = 1.5;
 const FILL_LANES = 8;
 const BATCH = 1_000;
+const PAUSE_SECONDS = process.env.BENCH_QUICK ? 2 : 20;
 const QUEUE = '/api/v2/queues/bench';
 
+const pauseMs = await longestPause();
 const server = await startRedis();
 const sluice = await startSluice(server);
 const redis = new Redis(server.url, { connectionName: 'bench' });
 // Every command is noted: the longest one is known, and not only whether one was too long.
 await redis.config('SET', 'slowlog-log-slower-than', '0', 'slowlog-max-len', '1000000');
+
+/** How long the machine keeps a program that only looks at the clock from going on, in milliseconds. */
+async function longestPause() {
+  const args = ['-c', LOAD_CORE, 'redis-cli', '--intrinsic-latency', String(PAUSE_SECONDS)];
+  const { stdout } = await run('taskset', args);
+  const microsSoFar = [...stdout.matchAll(/Max latency so far: (\d+) microseconds/g)];
+  return Number(microsSoFar.at(-1)[1]) / 1_000;
+}
 
 async function call(method, path, body) {
   const answer = await fetch(`${sluice.url}${path}`, {
@@ -51,32 +61,52 @@ async function waiting() {
   return await redis.llen((await redis.keys('*:bench:wait'))[0] ?? 'none');
 }
 
-/** What every command of the API took since the last look, in microseconds. */
-async function commandTimes() {
+/** Every command of the API since the last look: { kind, micros }. */
+async function commandsSince() {
   const entries = await redis.slowlog('GET', '-1');
   await redis.slowlog('RESET');
-  return entries.filter(([, , , , , client]) => client !== 'bench').map(([, , micros]) => micros);
+  return entries
+    .filter(([, , , , , client]) => client !== 'bench')
+    .map(([, , micros, [command, script]]) => ({ kind: `${command} ${script ?? ''}`, micros }));
+}
+
+/** What the longest of these commands took, and how many took too long. */
+function holds(commands) {
+  return {
+    longestMicros: commands.reduce((most, { micros }) => Math.max(most, micros), 0),
+    tooLong: commands.filter(({ micros }) => micros > MAX_HOLD_MICROS).length,
+  };
+}
+
+/** Redis' time for a call: for each kind of command its median, as often as a call has it. Pauses of the machine do not count. */
+function redisMicrosOf(commands, calls) {
+  const byKind = new Map();
+  for (const { kind, micros } of commands) {
+    if (!byKind.has(kind)) byKind.set(kind, []);
+    byKind.get(kind).push(micros);
+  }
+  let sum = 0;
+  for (const all of byKind.values()) sum += (median(all) * all.length) / calls;
+  return sum;
 }
 
 /** One caller, one call after the other. */
 async function measure(name, times, work) {
-  await commandTimes();
+  await commandsSince();
   const tookMs = [];
   for (let at = 0; at < times; at += 1) {
     const begun = performance.now();
     await work(at);
     tookMs.push(performance.now() - begun);
   }
-  const micros = await commandTimes();
-  const sum = micros.reduce((total, each) => total + each, 0);
+  const commands = await commandsSince();
   return {
     name,
     calls: times,
     p50Ms: median(tookMs),
     p99Ms: percentile(tookMs, 0.99),
-    redisMicros: sum / times,
-    longestMicros: Math.max(...micros),
-    tooLong: micros.filter((each) => each > MAX_HOLD_MICROS).length,
+    redisMicros: redisMicrosOf(commands, times),
+    ...holds(commands),
   };
 }
 
@@ -115,7 +145,7 @@ async function cleanAll() {
     removed += affected;
     cursor = next ?? undefined;
   };
-  await commandTimes();
+  await commandsSince();
   const begun = performance.now();
   let calls = 0;
   do {
@@ -123,13 +153,12 @@ async function cleanAll() {
     calls += 1;
   } while (cursor !== undefined);
   const seconds = (performance.now() - begun) / 1_000;
-  const micros = await commandTimes();
+  const commands = await commandsSince();
   return {
     removed,
     calls,
     seconds,
-    longestMicros: Math.max(...micros),
-    tooLong: micros.filter((each) => each > MAX_HOLD_MICROS).length,
+    ...holds(commands),
   };
 }
 
@@ -140,17 +169,16 @@ await measureAt(DEPTHS[0]);
 const measured = [];
 const fills = [];
 for (const depth of DEPTHS) {
-  await commandTimes();
+  await commandsSince();
   const before = await waiting();
   const begun = performance.now();
   await fill(depth);
   const seconds = (performance.now() - begun) / 1_000;
-  const micros = await commandTimes();
+  const commands = await commandsSince();
   fills.push({
     added: (await waiting()) - before,
     seconds,
-    longestMicros: Math.max(...micros),
-    tooLong: micros.filter((each) => each > MAX_HOLD_MICROS).length,
+    ...holds(commands),
   });
   measured.push(await measureAt(depth));
   process.stderr.write(`${depth.toLocaleString('en')} waiting: measured\n`);
@@ -187,7 +215,8 @@ const cells = ({ p50Ms, p99Ms, redisMicros, longestMicros }) => [
 ];
 keep('depth', 'Does a call cost the same with a thousand jobs waiting and with two million?', {
   method: [
-    'One caller, one call after the other; Redis time is the sum of what its SLOWLOG says of all our commands.',
+    'One caller, one call after the other. Redis time is what its SLOWLOG says: for each kind of command the median, as often as a call has it.',
+    `SLOWLOG measures by the clock on the wall: of the longest commands, what the machine takes away is a part. In ${PAUSE_SECONDS} s before the run it kept a program that only looks at the clock waiting for ${round(pauseMs)} ms (redis-cli --intrinsic-latency).`,
     'Each depth begins where the one before ended; the API has one core, Redis and the caller the other.',
     SLUICE_SETTINGS,
   ],
