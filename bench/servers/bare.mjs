@@ -1,4 +1,5 @@
 /** This file owns the floor: Hono alone, answers of the same sizes as ours, no Redis. */
+import { randomUUID } from 'node:crypto';
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 
@@ -9,6 +10,19 @@ const enqueued = '{"id":"j_01J0000000000000000000000","queue":"bench","name":"be
 
 const app = new Hono();
 app.get('/livez', (c) => c.body('{"status":"ok"}', 200, JSON_TYPE));
+app.get(
+  '/headers',
+  () =>
+    new Response('{"status":"ok"}', {
+      status: 200,
+      headers: {
+        ...JSON_TYPE,
+        'X-Request-Id': randomUUID(),
+        'X-Content-Type-Options': 'nosniff',
+        'Cache-Control': 'no-store',
+      },
+    }),
+);
 app.get('/api/v2/redis/:key', (c) => c.body(value, 200, JSON_TYPE));
 app.post('/api/v2/redis', async (c) => {
   const { resource } = await c.req.json();
