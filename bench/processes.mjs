@@ -16,7 +16,7 @@ export const run = promisify(execFile);
 export const FOLDER = import.meta.dirname;
 const ROOT = join(FOLDER, '..');
 /** The side under test has a core of its own; Redis and the load share the other. */
-const SIDE_CORE = '0';
+export const SIDE_CORE = '0';
 export const LOAD_CORE = '1';
 const START_DEADLINE_MS = 30_000;
 
