@@ -3,7 +3,7 @@ import { builtinModules } from 'node:module';
 import type { Tree } from './source-tree.ts';
 
 /** One domain each, the same anatomy, no way from one to another: they meet in the apps. */
-export const DOMAINS = ['access', 'cache', 'channel', 'jobs', 'rate-limit', 'session'];
+export const DOMAINS = ['access', 'cache', 'channel', 'delivery', 'jobs', 'rate-limit', 'session', 'system'];
 const BASE = ['@sluice/redis', '@sluice/config', '@sluice/runtime', 'zod'];
 
 /** The vendor that a domain is made of: an engine, or knowledge we lack. */
@@ -40,7 +40,9 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
     ...BASE,
     '@sluice/jobs',
     '@sluice/cache',
+    '@sluice/delivery',
     '@sluice/rate-limit',
+    '@sluice/system',
     'undici',
     'ipaddr.js',
     'standardwebhooks',

@@ -1,0 +1,1 @@
+export { DELIVERY_ERROR_CODES, type DeliveryErrorCode } from './schemas.ts';

@@ -1,0 +1,1 @@
+export { SYSTEM_ERROR_CODES, type SystemErrorCode } from './schemas.ts';
