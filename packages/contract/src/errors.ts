@@ -91,6 +91,8 @@ export const STATUS = {
   queue_active: 409,
   flow_spans_slots: 400,
   waiters_full: 503,
+  lease_refused: 403,
+  lease_lost: 409,
   policy_unknown: 404,
   rate_limited: 429,
   limit_unavailable: 503,

@@ -12,3 +12,4 @@ export {
 } from './route.ts';
 export { routes } from './routes/index.ts';
 export { newJob } from './routes/jobs.ts';
+export { completedLease } from './routes/leases.ts';

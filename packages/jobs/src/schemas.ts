@@ -19,6 +19,12 @@ export const RETAIN_BOUNDS = {
 } as const;
 export const MAX_BATCH = 1_000;
 export const MAX_PAGE = 100;
+/** Jobs handed to an outside worker at once. */
+export const MAX_LEASES = 100;
+/** How long a lease lasts without a heartbeat. */
+export const LEASE_BOUNDS_MS = { min: 1_000, max: 43_200_000, default: 30_000 } as const;
+/** Seconds a request for jobs may wait for the first of them. */
+export const MAX_LEASE_WAIT_SECONDS = 30;
 
 /** `p{Cc}` control characters, `p{Surrogate}` half a character. */
 const PLAIN_TEXT = /^[^\p{Cc}\p{Surrogate}]*$/u;
@@ -287,6 +293,8 @@ export const failureCodeSchema = z.enum(FAILURE_CODES);
  * - `flow_spans_slots` its queues lie in different slots of the Cluster
  * - `overloaded` too many jobs of this process are on their way to Redis
  * - `waiters_full` the process holds as many waits and streams as it may
+ * - `lease_refused` no lease of ours, or one of another key
+ * - `lease_lost` it ran out, or its job was settled or removed: whatever was done under it, somebody else may do again
  */
 export const JOBS_ERROR_CODES = [
   'job_invalid',
@@ -302,5 +310,7 @@ export const JOBS_ERROR_CODES = [
   'flow_spans_slots',
   'overloaded',
   'waiters_full',
+  'lease_refused',
+  'lease_lost',
 ] as const;
 export type JobsErrorCode = (typeof JOBS_ERROR_CODES)[number];
