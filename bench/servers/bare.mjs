@@ -1,7 +1,8 @@
-/** This file owns the floor: Hono alone, answers of the same sizes as ours, no Redis. */
-import { randomUUID } from 'node:crypto';
+/** This file owns the floor: Hono alone, answers of the same sizes as ours, no Redis; and Hono with nothing of ours but the headers of every answer. */
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
+import { jsonText, respond } from '../../apps/api/dist/http/reply.js';
+import { requestIdOf } from '../../apps/api/dist/http/request-id.js';
 
 const JSON_TYPE = { 'Content-Type': 'application/json; charset=utf-8' };
 const value = `{"key":"key:1","value":"${'x'.repeat(200)}"}`;
@@ -10,19 +11,7 @@ const enqueued = '{"id":"j_01J0000000000000000000000","queue":"bench","name":"be
 
 const app = new Hono();
 app.get('/livez', (c) => c.body('{"status":"ok"}', 200, JSON_TYPE));
-app.get(
-  '/headers',
-  () =>
-    new Response('{"status":"ok"}', {
-      status: 200,
-      headers: {
-        ...JSON_TYPE,
-        'X-Request-Id': randomUUID(),
-        'X-Content-Type-Options': 'nosniff',
-        'Cache-Control': 'no-store',
-      },
-    }),
-);
+app.get('/headers', () => respond(jsonText(200, '{"status":"ok"}'), requestIdOf(undefined), 'GET'));
 app.get('/api/v2/redis/:key', (c) => c.body(value, 200, JSON_TYPE));
 app.post('/api/v2/redis', async (c) => {
   const { resource } = await c.req.json();

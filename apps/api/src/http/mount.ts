@@ -2,7 +2,6 @@
  * This file owns the way of a request: id, key, limits, scope, body, validation, handler, answer, access log. It runs as one Hono handler a route: a chain of middleware, or a header set after `next()`,
  * costs more than the whole rest (110 µs a request, house.md).
  */
-import { randomUUID } from 'node:crypto';
 import { Grants } from '@sluice/access';
 import type { ErrorCode, RouteDeclaration } from '@sluice/contract';
 import { DomainError, within } from '@sluice/runtime';
@@ -11,7 +10,8 @@ import type { z } from 'zod';
 import { type Body, readBody } from './body.ts';
 import type { Call, Handler, Principal } from './call.ts';
 import { failure } from './failure.ts';
-import type { Reply } from './reply.ts';
+import { type Reply, respond } from './reply.ts';
+import { requestIdOf } from './request-id.ts';
 import { rawQuery } from './target.ts';
 
 /** What the limits say of a request. */
@@ -112,7 +112,7 @@ export function serveUnknown(c: HonoContext, allowed: readonly string[], door: D
 
 /** Answers for what is thrown outside the routes, by a page or by Hono itself. */
 export function serveFailure(c: HonoContext, error: unknown, door: Door): Response {
-  const requestId = requestIdOf(c);
+  const requestId = requestIdOf(header(c, 'x-request-id'));
   const { reply, reason, isOurs } = failure(error, requestId);
   door.observe({
     requestId,
@@ -134,7 +134,7 @@ async function serve(
   door: Door,
 ): Promise<Response> {
   const startedAt = performance.now();
-  const requestId = requestIdOf(c);
+  const requestId = requestIdOf(header(c, 'x-request-id'));
   let principal: Principal | undefined;
   let admission: Admission | undefined;
   let reason: ErrorCode | undefined;
@@ -298,24 +298,6 @@ function queryOf(target: string): Record<string, string | string[]> {
     query[name] = before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value];
   }
   return query;
-}
-
-function respond(reply: Reply, requestId: string, method: string): Response {
-  const { status, body, headers } = reply;
-  headers['X-Request-Id'] = requestId;
-  headers['X-Content-Type-Options'] = 'nosniff';
-  headers['Cache-Control'] ??= 'no-store';
-  if (method === 'HEAD' && typeof body === 'string')
-    headers['Content-Length'] = String(Buffer.byteLength(body));
-  return new Response(method === 'HEAD' ? null : body, { status, headers });
-}
-
-const REQUEST_ID = /^[\w-]{1,64}$/;
-
-/** The caller's `X-Request-Id` when it is well-formed, else a new one. */
-function requestIdOf(c: HonoContext): string {
-  const given = header(c, 'x-request-id');
-  return given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
 /** Node's own parsed headers: the web-standard object is made only where somebody asks for it. */

