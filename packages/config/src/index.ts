@@ -27,5 +27,16 @@ export {
   STORE_DRIVERS,
   type StoreDriver,
 } from './roles.ts';
-export { parseServices, type ServiceConfig, type ServiceOptions } from './services.ts';
-export { RESERVED_SERVICE_NAMES, SERVICE_TYPES, type ServiceType } from './services-file.ts';
+export {
+  parseService,
+  parseServices,
+  type ReadService,
+  type ServiceConfig,
+  type ServiceOptions,
+} from './services.ts';
+export {
+  RESERVED_SERVICE_NAMES,
+  SERVICE_TYPES,
+  type ServiceText,
+  type ServiceType,
+} from './services-file.ts';

@@ -154,6 +154,13 @@ export function fileFault(env: Env, name: string, got: string, want: string): vo
   env.fault({ name, got, wanted: want, example: EXAMPLES[field] ?? EXAMPLE_FILE });
 }
 
+/** One service as it is given at run time, with defaults; `undefined` when there are faults, which are told to `env`. */
+export function readServiceText(given: unknown, env: Env): ServiceText | undefined {
+  const parsed = serviceSchema.safeParse(given);
+  if (!parsed.success) for (const issue of parsed.error.issues) reportIssue(env, '', given, issue);
+  return parsed.data;
+}
+
 /** The file as written, with defaults; `undefined` when there are faults, which are told to `env`. */
 export function readServicesFile(source: string, env: Env, origin: string): ServicesFile | undefined {
   const file = readJson(source, env, origin);

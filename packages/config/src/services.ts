@@ -1,5 +1,5 @@
 /** This file owns cache services as configured: the services file (`sluice.config.json`) to services, each with its Redis. It opens nothing. */
-import { type Env, Secret } from './env.ts';
+import { ConfigError, type ConfigFault, Env, Secret } from './env.ts';
 import {
   DEFAULT_REDIS_PORT,
   DEFAULT_SENTINEL_MASTER,
@@ -13,6 +13,7 @@ import {
   DEFAULT_TTL_MINUTES,
   fileFault,
   readServicesFile,
+  readServiceText,
   type ServiceText,
   type ServiceType,
 } from './services-file.ts';
@@ -81,6 +82,61 @@ export function parseServices(options: {
     taken.add(service.name);
     return toConfig(service, { env, where, roles });
   });
+}
+
+/** A service given at run time: as it was written with its defaults, and ready for use. */
+export interface ReadService {
+  definition: ServiceText;
+  config: ServiceConfig;
+}
+
+/**
+ * Reads a service that is given at run time, by the rules of the services file; `faults` name fields as in
+ * `config.port`. Passwords are given as they are and certificates not at all: a variable or a file of the server is for
+ * whoever starts it to name, or whoever may make a service could have it sent to a Redis of his own.
+ */
+export function parseService(
+  given: unknown,
+  roles: Pick<RolesConfig, 'redis'>,
+): ReadService | { faults: readonly ConfigFault[] } {
+  const env = new Env({});
+  const definition = readServiceText(given, env);
+  const own = definition && refuseReferences(definition, env);
+  const config = own && toConfig(own, { env, where: '', roles });
+  try {
+    env.finish();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { faults: error.faults.map((fault) => ({ ...fault, name: fault.name.replace(/^\./, '') })) };
+  }
+  return { definition: definition as ServiceText, config: config as ServiceConfig };
+}
+
+/** `undefined` when it names a variable or a file; the fault is told to `env`. */
+function refuseReferences(definition: ServiceText, env: Env): ServiceText | undefined {
+  const { config } = definition;
+  const { tls } = config.options;
+  const passwords = [
+    ['config.password', config.password],
+    ['config.options.sentinel_password', config.options.sentinel_password],
+  ] as const;
+  const files = typeof tls === 'object' ? (['ca', 'cert', 'key'] as const).filter((name) => tls[name]) : [];
+  const variables = passwords.filter(([, value]) => typeof value === 'object' && value !== null);
+  for (const [path] of variables)
+    fileFault(
+      env,
+      path,
+      'the name of a variable',
+      'the password itself; variables are for the services file',
+    );
+  for (const name of files)
+    fileFault(
+      env,
+      `config.options.tls.${name}`,
+      'the path of a file',
+      'true, false or {"servername"}; files are for the services file',
+    );
+  return variables.length + files.length === 0 ? definition : undefined;
 }
 
 function defaultService(roles: Pick<RolesConfig, 'cacheDriver' | 'redis'>): ServiceConfig {

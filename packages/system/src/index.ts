@@ -1,1 +1,23 @@
-export { SYSTEM_ERROR_CODES, type SystemErrorCode } from './schemas.ts';
+export { Book, type Expectation, type Issue, type Recorded } from './book.ts';
+export { type ConnectionTest, testConnection } from './connection-test.ts';
+export { systemKeys } from './keys.ts';
+export { POLL_INTERVAL_MS, Registry, type StoredRecord } from './registry.ts';
+export {
+  type Author,
+  type Authorship,
+  type RecordKind,
+  type RecordOrigin,
+  SYSTEM_ERROR_CODES,
+  type SystemErrorCode,
+  type TrailEntry,
+} from './schemas.ts';
+export {
+  patchService,
+  recordedServices,
+  replaceService,
+  type ServiceBody,
+  type ServiceSecrets,
+  serviceConfigOf,
+  toldService,
+} from './service-record.ts';
+export { MAX_TRAIL_ENTRIES, Trail, type TrailPage } from './trail.ts';

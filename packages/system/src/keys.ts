@@ -1,10 +1,22 @@
-/** This file owns the names of the system in Redis: none yet. */
+/** This file owns the Redis keys of the system. */
 import type { Keyspace } from '@sluice/config';
 
 export interface SystemKeys {
-  readonly root: string;
+  readonly records: string;
+  readonly trail: string;
 }
 
+/**
+ * Both lie in the hash slot of `{prefix}:system:keys`, the API keys, by that name as their hash tag: a change of a key and
+ * its entry in the trail are one script, in a Cluster too.
+ *
+ * | key | holds | until |
+ * |---|---|---|
+ * | `…:records` | hash: `<kind>:<name>` a record as JSON, `@version` a counter, `@stamp` changes with every change, `@bytes` their size | no TTL: it is the truth; a record leaves it when it is removed |
+ * | `…:trail` | stream of changes, the last 10,000 or so | no TTL; trimmed by every entry |
+ */
 export function systemKeys(keys: Keyspace): SystemKeys {
-  return { root: keys.root('system') };
+  const root = keys.root('system');
+  const tagged = `${root}:{${root}:keys}`;
+  return { records: `${tagged}:records`, trail: `${tagged}:trail` };
 }
