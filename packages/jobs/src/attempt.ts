@@ -141,7 +141,8 @@ export class Attempt {
   }
 
   #decided(decision: Decision): Decision {
-    const isLast = this.facts.attempt >= this.facts.maxAttempts;
+    const ownMax = decision.kind === 'delay' ? decision.maxAttempts : undefined;
+    const isLast = this.facts.attempt >= (ownMax ?? this.facts.maxAttempts);
     return isLast && (decision.kind === 'retry' || decision.kind === 'delay')
       ? { ...decision, kind: 'fail' }
       : decision;
@@ -178,7 +179,7 @@ export class Attempt {
 
   #begin(entry: CatalogEntry, payload: unknown): unknown {
     const { isolate } = this.#options.settings;
-    const ctx = new Context(this, this.#options.sink);
+    const ctx = new Context(this, this.#options.sink, entry.job.maxLogLineBytes);
     return entry.job.isolation === 'process' ? isolate(entry, payload, ctx) : entry.job.run(payload, ctx);
   }
 

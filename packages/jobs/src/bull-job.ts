@@ -1,5 +1,5 @@
 /** This file owns what a job of BullMQ is to an attempt: its facts, where it tells to, and how its outcome is said to BullMQ. */
-import { type Job as BullJob, WaitingError } from 'bullmq';
+import { type Job as BullJob, DelayedError, WaitingError } from 'bullmq';
 import type { AttemptFacts } from './attempt.ts';
 import type { AttemptSink } from './context.ts';
 import { bullError, type Decision } from './decision.ts';
@@ -42,12 +42,22 @@ export class JobSink implements AttemptSink {
 }
 
 /** Tells BullMQ what came of an attempt without a result, by the error that it knows for it. */
-export async function conclude(job: BullJob, token: string, outcome: Decision): Promise<never> {
+export async function conclude(
+  job: BullJob,
+  token: string,
+  outcome: Decision,
+  postpone: (delayMs: number) => Promise<void>,
+): Promise<never> {
   switch (outcome.kind) {
     case 'delay':
       // Read by BullMQ when it computes the wait before the next attempt; this instance only, never written back.
       job.opts.backoff = { type: 'fixed', delay: outcome.delayMs };
+      if (outcome.maxAttempts !== undefined) job.opts.attempts = outcome.maxAttempts;
       throw bullError(outcome);
+    case 'postpone':
+      // Like a return, refused or unanswered it is found by whoever looks for lost locks.
+      await postpone(outcome.delayMs).catch(() => undefined);
+      throw new DelayedError();
     case 'retry':
     case 'fail':
       throw bullError(outcome);

@@ -13,7 +13,7 @@ import {
 } from 'bullmq';
 import { bullCode } from './bull-code.ts';
 import { batches, type Insertion, type InsertOutcome, insertBatch } from './insertion.ts';
-import type { QueueKeys } from './keys.ts';
+import { type QueueKeys, turnKeys } from './keys.ts';
 import type { StoredOptions } from './options.ts';
 import { toInsertion } from './stored-job.ts';
 
@@ -73,7 +73,8 @@ export class BatchingBackend extends RedisQueueBackend {
       false,
     );
     this.#client = client;
-    this.#keys = { ...keys, base: names.toKey(queue, '') } as QueueKeys;
+    const base = names.toKey(queue, '');
+    this.#keys = { ...keys, base, ...turnKeys(base) } as QueueKeys;
   }
 
   get queueName(): string {

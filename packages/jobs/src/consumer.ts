@@ -112,6 +112,14 @@ export class Consumer {
     return this.#worker.toKey(jobId);
   }
 
+  /** Not begun: the job comes again after `delayMs`, as if it had not been handed out. */
+  async postpone(job: BullJob, token: string, delayMs: number): Promise<void> {
+    await this.#worker.getBackend().moveToDelayed(job.id as string, Date.now(), delayMs, token, {
+      skipAttempt: true,
+      fieldsToUpdate: { ats: Math.max(0, job.attemptsStarted - 1) },
+    });
+  }
+
   /** True once Redis has answered a request for a job. */
   get hasFetched(): boolean {
     return this.#hasFetched;

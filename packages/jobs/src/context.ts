@@ -22,10 +22,12 @@ export const MAX_LOG_LINE_BYTES = 8_192;
 export class Context implements AttemptContext {
   readonly #attempt: Observed;
   readonly #sink: AttemptSink;
+  readonly #maxLogLineBytes: number;
 
-  constructor(attempt: Observed, sink: AttemptSink) {
+  constructor(attempt: Observed, sink: AttemptSink, maxLogLineBytes: number = MAX_LOG_LINE_BYTES) {
     this.#attempt = attempt;
     this.#sink = sink;
+    this.#maxLogLineBytes = maxLogLineBytes;
   }
 
   get jobId(): string {
@@ -63,17 +65,17 @@ export class Context implements AttemptContext {
   get log(): AttemptContext['log'] {
     return async (line) => {
       this.#attempt.throwIfAborted();
-      await this.#sink.log(cutLine(String(line)));
+      await this.#sink.log(cutLine(String(line), this.#maxLogLineBytes));
     };
   }
 }
 
-function cutLine(line: string): string {
+function cutLine(line: string, maxBytes: number): string {
   const bytes = Buffer.byteLength(line);
-  if (bytes <= MAX_LOG_LINE_BYTES) return line;
+  if (bytes <= maxBytes) return line;
   // Cut between characters: a broken one decodes to U+FFFD, which is dropped.
   return `${Buffer.from(line)
-    .subarray(0, MAX_LOG_LINE_BYTES)
+    .subarray(0, maxBytes)
     .toString()
     .replace(/\uFFFD$/, '')}… (${bytes} bytes)`;
 }

@@ -9,20 +9,22 @@ export type AbortCode = (typeof ABORT_CODES)[number];
 
 /**
  * - `retry` the attempt counts; next one after the job's backoff, or the job fails when none is left
- * - `delay` the same, after `delayMs`
+ * - `delay` the same, after `delayMs`; `maxAttempts` instead of the job's own, when given
+ * - `postpone` it did not begin: the job comes again after `delayMs`, and nothing is counted
  * - `fail` the job ends now
  * - `return` back to the head of the queue, and the attempt does not count
  * - `lost` somebody else holds the job: nothing is written
  */
 export type Decision =
   | { kind: 'retry'; failure: JobFailure; error: unknown }
-  | { kind: 'delay'; delayMs: number; failure: JobFailure; error: unknown }
+  | { kind: 'delay'; delayMs: number; maxAttempts?: number; failure: JobFailure; error: unknown }
+  | { kind: 'postpone'; delayMs: number; reason: string }
   | { kind: 'fail'; failure: JobFailure; error: unknown }
   | { kind: 'return' }
   | { kind: 'lost' };
 
-/** `retryAfter` alone leads to `delay`. */
-const TABLE: Readonly<Record<AbortCode | FailureCode, Exclude<Decision['kind'], 'delay'>>> = {
+/** `retryAfter` alone leads to `delay`, `postpone` to its own. */
+const TABLE: Readonly<Record<AbortCode | FailureCode, Exclude<Decision['kind'], 'delay' | 'postpone'>>> = {
   timeout: 'retry',
   error: 'retry',
   cancelled: 'fail',
@@ -51,15 +53,23 @@ export function decide(code: AbortCode | FailureCode, message: string, error?: u
   return { kind, failure, error };
 }
 
-/** What comes of an error that a processor threw: only `fatal` and `retryAfter` say more than that it failed. */
+/** What comes of an error that a processor threw: `fatal`, `retryAfter`, `postpone` and an unknown job say more than that it failed. */
 export function decideThrown(error: unknown): Decision {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   // By name, not by class: the processor's module may hold its own copy of this package.
   const isOurs = error instanceof Error && error.name === 'DomainError';
   const message = messageOf(error);
-  if (isOurs && code === 'fatal') return decide('fatal', message, error);
+  if (isOurs && (code === 'fatal' || code === 'unknown_job')) return decide(code, message, error);
+  if (isOurs && code === 'postpone') return { kind: 'postpone', delayMs: delayOf(error), reason: message };
   if (isOurs && code === 'retry_after') {
-    return { kind: 'delay', delayMs: delayOf(error), failure: { code: 'error', message }, error };
+    const { maxAttempts } = (error as DomainError).details ?? {};
+    return {
+      kind: 'delay',
+      delayMs: delayOf(error),
+      ...(typeof maxAttempts === 'number' && { maxAttempts }),
+      failure: { code: 'error', message },
+      error,
+    };
   }
   return decide('error', message, error);
 }

@@ -20,7 +20,7 @@ export interface AttemptContext {
   readonly signal: AbortSignal;
   /** Any JSON of at most 4 KiB, shown beside the job. Rejects with `RangeError` above that. */
   readonly progress: (value: unknown) => Promise<void>;
-  /** Adds a line to the job's log; the last 100 lines are kept, a line is cut at 8 KiB. */
+  /** Adds a line to the job's log; the last 100 lines are kept, a line is cut at `maxLogLineBytes`. */
   readonly log: (line: string) => Promise<void>;
 }
 
@@ -48,6 +48,8 @@ export interface JobDefinition<Payload = unknown, Result = unknown> {
   readonly abortGraceMs?: number | undefined;
   /** Bytes of the result as JSON; default 16 KiB. */
   readonly maxResultBytes?: number | undefined;
+  /** Bytes of a line of the job's log; default 8 KiB. */
+  readonly maxLogLineBytes?: number | undefined;
   /**
    * `process`: each attempt runs in a child process of its own kind, which is killed when it does not come back from an
    * abort. Needs a module that exports the job as its default. Default `none`: in the worker's process.
@@ -87,7 +89,7 @@ export function jobFault(value: unknown): string | undefined {
     return `the result of job '${job.name}' must be a zod schema or absent; it is ${describe(job.result)}`;
   if (typeof job.run !== 'function')
     return `job '${job.name}' needs a function run(payload, ctx); run is ${describe(job.run)}`;
-  for (const bound of ['timeoutMs', 'abortGraceMs', 'maxResultBytes'] as const) {
+  for (const bound of ['timeoutMs', 'abortGraceMs', 'maxResultBytes', 'maxLogLineBytes'] as const) {
     const number = job[bound];
     if (number !== undefined && !(Number.isInteger(number) && (number as number) > 0)) {
       return `${bound} of job '${job.name}' must be a whole number above 0; it is ${describe(number)}`;

@@ -33,7 +33,23 @@ export function fatal(message: string, options: { cause?: unknown } = {}): Domai
 /**
  * Thrown by a processor to have the next attempt after `delayMs` instead of the job's backoff, for example what a
  * `Retry-After` asked for. The attempt counts: when none is left the job fails with `message`.
+ * `maxAttempts` stands for the job's own number of attempts, for work whose schedule is not the job's.
  */
-export function retryAfter(delayMs: number, message: string): DomainError<'retry_after'> {
-  return new DomainError('retry_after', message, { details: { delayMs } });
+export function retryAfter(
+  delayMs: number,
+  message: string,
+  { maxAttempts, cause }: { maxAttempts?: number | undefined; cause?: unknown } = {},
+): DomainError<'retry_after'> {
+  return new DomainError('retry_after', message, {
+    details: { delayMs, ...(maxAttempts !== undefined && { maxAttempts }) },
+    cause,
+  });
+}
+
+/**
+ * Thrown by a processor that did not begin: the job comes again in `delayMs`, and neither an attempt nor a start is
+ * counted. Nothing bounds how often: whoever throws it knows when to stop.
+ */
+export function postpone(delayMs: number, message: string): DomainError<'postpone'> {
+  return new DomainError('postpone', message, { details: { delayMs } });
 }

@@ -4,7 +4,7 @@ export { CANCELLED_REASON, DEFERRED_FAILURE_FIELD, isCancelRequested } from './c
 export { Catalog, type CatalogEntry } from './catalog.ts';
 export { type AttemptContext, defineJob, type JobDefinition, jobFault } from './define.ts';
 export type { EnqueuedJob, EnqueueManyOptions, EnqueueResult, NewJob } from './enqueue.ts';
-export { fatal, type JobFailure, readFailure, retryAfter } from './failure.ts';
+export { fatal, type JobFailure, postpone, readFailure, retryAfter } from './failure.ts';
 export type { AddedFlow, FlowJob, FlowView } from './flows.ts';
 export { Jobs, type JobsOptions } from './jobs.ts';
 export { isJobId } from './keys.ts';

@@ -7,6 +7,8 @@
  * | `{prefix}:jobs:queues` | set of the names of queues that have been used | its queue is obliterated |
  * | `{queuePrefix}:{queue}:…` | BullMQ's keys and the jobs' hashes | BullMQ's rules, retention, obliterate |
  * | `{queuePrefix}:{queue}:sluice:once:{hash}` | idempotency record | its window has passed |
+ * | `{queuePrefix}:{queue}:sluice:turns` | zset of groups by their last turn | nobody of a group waits when one is enqueued; 7 days |
+ * | `{queuePrefix}:{queue}:sluice:last-jobs` | hash of each group's last job in line | with the turns |
  */
 import { createHash } from 'node:crypto';
 import type { Keyspace } from '@sluice/config';
@@ -37,12 +39,19 @@ const QUEUE_KEYS = [
   'stalled-check',
 ] as const;
 
-export type QueueKeys = Readonly<Record<(typeof QUEUE_KEYS)[number] | 'base', string>>;
+export type QueueKeys = Readonly<
+  Record<(typeof QUEUE_KEYS)[number] | 'base' | 'turns' | 'last_jobs', string>
+>;
 
 export function queueKeys(keys: Keyspace, queue: string): QueueKeys {
   const base = `${keys.queuePrefix(queue)}:${queue}:`;
   const named = QUEUE_KEYS.map((name) => [name, base + name]);
-  return { base, ...Object.fromEntries(named) } as QueueKeys;
+  return { base, ...Object.fromEntries(named), ...turnKeys(base) } as QueueKeys;
+}
+
+/** What is remembered of the groups that wait. */
+export function turnKeys(base: string): { turns: string; last_jobs: string } {
+  return { turns: `${base}sluice:turns`, last_jobs: `${base}sluice:last-jobs` };
 }
 
 /** The list or zset a state's jobs are kept in. */

@@ -185,7 +185,7 @@ export class MassActions {
     if (step === 'active') throw activeQueue(queueName);
     if (step === 'not_paused')
       throw new DomainError<JobsErrorCode>('queue_not_paused', `queue ${queueName} was resumed meanwhile`);
-    await client.unlink(queue.keys.limiter);
+    await client.unlink(queue.keys.limiter, queue.keys.turns, queue.keys.last_jobs);
     await client.srem(queueRegistry(keys), queueName);
     queue.isRegistered = false;
     return { affected: swept.removed + held.reduce((sum, count) => sum + count, 0), next: null };

@@ -1,10 +1,13 @@
 /**
  * This file owns the translation of a job's options into BullMQ's, both ways. What BullMQ has no option for - the bound
- * of an attempt, the time by which a job must have started - rides in BullMQ's options under `sluice`, and every worker
+ * of an attempt, the time by which a job must have started, its group - rides in BullMQ's options under `sluice`, and every worker
  * and lease reads it with `attemptLimits`.
  */
 import type { JobsOptions } from 'bullmq';
 import { type JobOptions, RETAIN_BOUNDS, type TemplateOptions } from './schemas.ts';
+
+/** BullMQ's priority of every job with a group; where among its equals is its turn's (lua/turns.lua). */
+export const GROUP_PRIORITY = 1_000;
 
 /** In BullMQ's options, where BullMQ carries it along unread. */
 export interface OwnOptions {
@@ -13,6 +16,8 @@ export interface OwnOptions {
   expiresAt?: number;
   /** Of jobs a scheduler makes: from the time each is for. */
   ttlMs?: number;
+  /** Whose it is. */
+  group?: string;
 }
 
 export type StoredOptions = JobsOptions & { sluice?: OwnOptions };
@@ -36,7 +41,8 @@ const ALWAYS: StoredOptions = {
 /** BullMQ's options for a job made at `now`. `options` must have passed `jobOptionsSchema`: nothing else is let through. */
 export function storedOptions(options: JobOptions | undefined, now: number): StoredOptions {
   if (options === undefined) return ALWAYS;
-  const { priority, lifo, attempts, backoff, deduplication } = options;
+  const { lifo, attempts, backoff, deduplication, group } = options;
+  const priority = group === undefined ? options.priority : GROUP_PRIORITY;
   const delay = delayOf(options, now);
   const own = ownOptions(options, now);
   return {
@@ -71,7 +77,8 @@ export function templateOptions({ ttl, ...options }: TemplateOptions): StoredOpt
 
 /** The options of a template as they were given, as far as BullMQ's options keep them. */
 export function givenOptions(stored: StoredOptions): TemplateOptions {
-  const { attempts, priority, lifo, backoff, sluice } = stored;
+  const { attempts, lifo, backoff, sluice } = stored;
+  const priority = sluice?.group === undefined ? stored.priority : undefined;
   return {
     ...(attempts !== undefined && { attempts }),
     ...(priority !== undefined && { priority }),
@@ -79,6 +86,7 @@ export function givenOptions(stored: StoredOptions): TemplateOptions {
     ...(typeof backoff === 'object' && { backoff: backoff as NonNullable<TemplateOptions['backoff']> }),
     ...(sluice?.timeoutMs !== undefined && { timeout: sluice.timeoutMs }),
     ...(sluice?.ttlMs !== undefined && { ttl: sluice.ttlMs }),
+    ...(sluice?.group !== undefined && { group: sluice.group }),
   };
 }
 
@@ -99,12 +107,13 @@ function delayOf(options: JobOptions, now: number): number {
   return options.delay ?? 0;
 }
 
-function ownOptions({ timeout, ttl, expires_at }: JobOptions, now: number): OwnOptions | undefined {
+function ownOptions({ timeout, ttl, expires_at, group }: JobOptions, now: number): OwnOptions | undefined {
   const expiresAt = expires_at === undefined ? ttl && now + ttl : Date.parse(expires_at);
-  if (timeout === undefined && expiresAt === undefined) return undefined;
+  if (timeout === undefined && expiresAt === undefined && group === undefined) return undefined;
   return {
     ...(timeout !== undefined && { timeoutMs: timeout }),
     ...(expiresAt !== undefined && { expiresAt }),
+    ...(group !== undefined && { group }),
   };
 }
 

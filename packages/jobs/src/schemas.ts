@@ -100,6 +100,8 @@ const optionFields = {
   run_at: instant.optional(),
   /** 0 (default) goes before all others, then 1, 2, … */
   priority: z.int().min(0).max(MAX_PRIORITY).optional(),
+  /** Whose job it is: groups that wait take turns, so none keeps the others waiting. Instead of `priority` and `lifo`. */
+  group: plainText(128, 'a group').optional(),
   /** Before the jobs that wait already. Default false. */
   lifo: z.boolean().optional(),
   /** Runs in all; default 1. */
@@ -121,6 +123,7 @@ const optionFields = {
 export const templateOptionsSchema = z
   .strictObject({
     priority: optionFields.priority,
+    group: optionFields.group,
     lifo: optionFields.lifo,
     attempts: optionFields.attempts,
     backoff: optionFields.backoff,
@@ -188,6 +191,9 @@ export const jobPatchSchema = z.strictObject({ delay: optionFields.delay, priori
 interface OptionRelations {
   delay?: number | undefined;
   run_at?: string | undefined;
+  priority?: number | undefined;
+  group?: string | undefined;
+  lifo?: boolean | undefined;
   ttl?: number | undefined;
   expires_at?: string | undefined;
   attempts?: number | undefined;
@@ -195,10 +201,12 @@ interface OptionRelations {
 }
 
 function relateOptions(options: OptionRelations, context: z.RefinementCtx): void {
-  const { delay, run_at, ttl, expires_at, attempts = 1, backoff } = options;
+  const { delay, run_at, priority, group, lifo, ttl, expires_at, attempts = 1, backoff } = options;
   const refuse = (path: string, message: string) =>
     context.addIssue({ code: 'custom', path: [path], message });
   if (delay !== undefined && run_at !== undefined) refuse('run_at', 'stands beside delay: give one of them');
+  if (group !== undefined && priority) refuse('priority', 'stands beside group: give one of them');
+  if (group !== undefined && lifo) refuse('lifo', 'stands beside group: give one of them');
   if (ttl !== undefined && expires_at !== undefined)
     refuse('expires_at', 'stands beside ttl: give one of them');
   if (delay !== undefined && ttl !== undefined && ttl <= delay) refuse('ttl', 'ends before the delay does');

@@ -5,10 +5,31 @@ const at = (file: string) => new URL(`./lua/${file}.lua`, import.meta.url);
 
 export const insertJobs = defineScript({
   source: at('insert-jobs'),
-  keys: ['base', 'wait', 'meta', 'id', 'delayed', 'active', 'prioritized', 'pc', 'events', 'marker'],
+  parts: [at('turns')],
+  keys: [
+    'base',
+    'wait',
+    'meta',
+    'id',
+    'delayed',
+    'active',
+    'prioritized',
+    'pc',
+    'events',
+    'marker',
+    'turns',
+    'last_jobs',
+  ],
   args: ['kinds', 'count'],
   moreKeys: true,
   moreArgs: true,
+});
+
+export const lineUp = defineScript({
+  source: at('line-up'),
+  parts: [at('turns')],
+  keys: ['base', 'prioritized', 'turns', 'last_jobs'],
+  args: ['limit'],
 });
 
 export const readJob = defineScript({

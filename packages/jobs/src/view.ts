@@ -2,7 +2,7 @@
 import { JsonText } from '@sluice/runtime';
 import { expiredReason, overdueSince } from './expiry.ts';
 import { type JobFailure, readFailure } from './failure.ts';
-import { attemptLimits, type StoredOptions } from './options.ts';
+import { attemptLimits, GROUP_PRIORITY, type StoredOptions } from './options.ts';
 import type { DEDUPLICATION_MODES, JobState, ListedState } from './schemas.ts';
 
 /** Times are milliseconds since the epoch; `null` means not yet, or none. */
@@ -43,7 +43,9 @@ export interface JobView {
 }
 
 export interface JobViewOptions {
+  /** 0 of a job with a group. */
   priority: number;
+  group: string | null;
   lifo: boolean;
   backoff: { type: string; delay: number; jitter?: number } | null;
   timeoutMs: number | null;
@@ -92,6 +94,8 @@ export function viewJob(found: FoundJob, now: number): JobView {
   const overdue = overdueSince(found, now);
   const opts = readOptions(fields.opts);
   const createdAt = Number(fields.timestamp);
+  const priority = Number(fields.priority ?? 0);
+  const group = opts.sluice?.group ?? null;
   const { timeoutMs, expiresAt } = attemptLimits(opts, createdAt);
   const reason = overdue === undefined ? fields.failedReason : expiredReason(overdue);
   const error = reason === null ? null : readFailure(reason);
@@ -112,7 +116,8 @@ export function viewJob(found: FoundJob, now: number): JobView {
       lost: Number(fields.stc ?? 0),
     },
     options: {
-      priority: Number(fields.priority ?? 0),
+      priority: group !== null && priority === GROUP_PRIORITY ? 0 : priority,
+      group,
       lifo: opts.lifo === true,
       backoff: typeof opts.backoff === 'object' ? (opts.backoff as JobViewOptions['backoff']) : null,
       timeoutMs: timeoutMs ?? null,

@@ -3,6 +3,7 @@
  * starts, tells how it is, is rebuilt when it no longer asks for jobs, and stops without losing one.
  *
  *   take -> attempt -> completed | retry | delay | fail     written by BullMQ, in one script each
+ *                   -> postpone  (not begun)               later, neither the attempt nor its start counts
  *                   -> return    (stopping)                 back to the head of the queue, the attempt does not count
  *                   -> lost      (lock gone)                nothing is written; the job is, or will be, somebody else's
  *
@@ -23,10 +24,12 @@ import {
 } from './attempt.ts';
 import { conclude, factsOf, JobSink } from './bull-job.ts';
 import { CANCELLED_REASON, CancelWatch, isCancelRequested } from './cancel.ts';
-import type { Catalog } from './catalog.ts';
+import type { Catalog, CatalogEntry } from './catalog.ts';
 import { Consumer, type ConsumerTiming, DEFAULT_TIMING } from './consumer.ts';
 import { type Decision, decide } from './decision.ts';
 import { readFailure } from './failure.ts';
+import { queueKeys } from './keys.ts';
+import { Line } from './line.ts';
 import { Sandbox } from './sandbox.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -49,6 +52,8 @@ export interface JobWorkerOptions {
   redis: RedisConfig;
   keys: Keyspace;
   catalog: Catalog;
+  /** Which job a name stands for in this queue; default what the catalog has under it. */
+  entryFor?: ((name: string) => CatalogEntry | undefined) | undefined;
   /** A client of profile `request` that several workers may share: asks for cancels and for work that nobody takes. */
   probe: RedisClient;
   log: Log;
@@ -89,6 +94,7 @@ export class JobWorker {
   readonly #watchdog: Watchdog;
   readonly #cancelWatch: CancelWatch;
   readonly #sandbox: Sandbox;
+  readonly #line: Line;
   readonly #settings: AttemptSettings;
   /** The last middleware's first. */
   readonly #after: readonly NonNullable<AttemptMiddleware['after']>[];
@@ -107,6 +113,7 @@ export class JobWorker {
     this.#timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#concurrency = options.concurrency ?? DEFAULT_CONCURRENCY;
     this.#sandbox = new Sandbox({ execArgv: options.sandboxArgv });
+    this.#line = new Line(options.probe, queueKeys(options.keys, options.queue));
     const middleware = options.middleware ?? [];
     this.#after = middleware.flatMap((each) => each.after?.bind(each) ?? []).toReversed();
     this.#settings = {
@@ -219,23 +226,26 @@ export class JobWorker {
 
   async #run(job: BullJob, token: string): Promise<unknown> {
     const facts = factsOf(job, this.queue);
+    const { catalog, entryFor } = this.#options;
     const attempt = new Attempt({
       facts,
-      entry: this.#options.catalog.find(job.name),
+      entry: entryFor ? entryFor(job.name) : catalog.find(job.name),
       sink: new JobSink(job),
       settings: this.#settings,
     });
     this.#attempts.add(attempt);
+    this.#line.begun(job);
     // Asked for before the worker was stopped, answered after its deadline.
     if (this.#isReturning) attempt.abort('shutdown', STOPPING);
     const startedAt = performance.now();
     try {
       let outcome = await attempt.run();
-      if (outcome.kind === 'retry' || outcome.kind === 'delay')
+      if (outcome.kind === 'retry' || outcome.kind === 'delay' || outcome.kind === 'postpone')
         outcome = await this.#heedCancel(attempt, outcome);
       const telling = this.#tell(facts, outcome, performance.now() - startedAt);
       if (telling) await telling;
-      return outcome.kind === 'completed' ? outcome.result : await conclude(job, token, outcome);
+      if (outcome.kind === 'completed') return outcome.result;
+      return await conclude(job, token, outcome, (delayMs) => this.#consumer.postpone(job, token, delayMs));
     } finally {
       this.#attempts.delete(attempt);
     }

@@ -15,6 +15,7 @@ export function jobBody(job: JobView) {
     attempts: { made: attempts.made, started: attempts.started, max: attempts.max, lost: attempts.lost },
     opts: {
       priority: options.priority,
+      group: options.group,
       lifo: options.lifo,
       backoff: options.backoff,
       timeout: options.timeoutMs,

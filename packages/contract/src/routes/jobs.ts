@@ -67,6 +67,7 @@ export const jobView = jobRef
     }),
     opts: z.object({
       priority: z.int(),
+      group: z.string().nullable(),
       lifo: z.boolean(),
       backoff: z.unknown().nullable(),
       timeout: z.int().nullable(),

@@ -1,5 +1,6 @@
 -- Inserts a batch of jobs into one queue, leaving what addStandardJob, addDelayedJob and addPrioritizedJob of
--- BullMQ 6.7.0 leave for the same jobs in the same order: keys, fields, events and marker.
+-- BullMQ 6.7.0 leave for the same jobs in the same order: keys, fields, events and marker. A job with a group has its place
+-- among the prioritized by turns.lua instead of by the counter.
 -- KEYS[1] base        stands before a job id, for jobs that BullMQ numbers and those a deduplication id points to
 -- KEYS[2] wait        list, next job at the tail
 -- KEYS[3] meta        hash of the queue's settings
@@ -10,6 +11,8 @@
 -- KEYS[8] pc          counter of prioritized jobs
 -- KEYS[9] events      stream
 -- KEYS[10] marker     zset that wakes workers
+-- KEYS[11] turns      zset of groups by their last turn
+-- KEYS[12] last_jobs  hash, a group's last job in line
 -- KEYS[...] per_job   in the jobs' order: the job's hash unless numbered, `de:` and `dn:` of its deduplication id if it
 --                     has one, its idempotency record if it has one
 -- ARGV[1] kinds       JSON array of what jobs have in common:
@@ -24,7 +27,7 @@
 --   {6, message} an error of this job alone
 local base, wait, meta, id_counter, delayed = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local active, prioritized, priority_counter, events, marker = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
-local FIXED_KEYS, FIXED_ARGS = 10, 2
+local FIXED_KEYS, FIXED_ARGS = 12, 2
 local kinds = cjson.decode(ARGV[1])
 local count = tonumber(ARGV[2])
 local call = redis.call
@@ -35,6 +38,7 @@ for _, kind in ipairs(kinds) do
   kind.delay = opts.delay or 0
   kind.priority = opts.priority or 0
   kind.dedup = opts.de
+  kind.group = opts.sluice and opts.sluice.group
 end
 
 -- First write of the script: Redis over its memory refuses it, and with it the whole batch.
@@ -53,6 +57,7 @@ end
 
 local heads, tails = {}, {}
 local has_ready, has_delayed = false, false
+local next_turn, close_turns = open_turns(prioritized, KEYS[11], KEYS[12])
 
 local function mark_next_delayed()
   has_delayed = false
@@ -190,8 +195,13 @@ local function insert(kind, job, id, key, next_key, data)
     return 1
   end
   if kind.priority > 0 then
-    local order = call('INCR', priority_counter)
-    call('ZADD', prioritized, kind.priority * 0x100000000 + order % 0x100000000, id)
+    local score
+    if kind.group then
+      score = next_turn(kind.group, id)
+    else
+      score = kind.priority * 0x100000000 + call('INCR', priority_counter) % 0x100000000
+    end
+    call('ZADD', prioritized, score, id)
   else
     local list = kind.opts.lifo and tails or heads
     list[#list + 1] = id
@@ -262,4 +272,5 @@ if has_ready then
   if not is_halted then call('ZADD', marker, 0, '0') end
 end
 if has_delayed then mark_next_delayed() end
+close_turns()
 return { is_new, outcomes }
