@@ -53,6 +53,21 @@ export class Grants {
     return rule.isEverything || rule.prefixes.some((granted) => prefix.startsWith(granted));
   }
 
+  /** Every right of this scope is among these: whoever holds them may give it to others. False for a scope that cannot be read. */
+  covers(scope: string): boolean {
+    if (this.#isAll) return true;
+    const parsed = parseScope(scope);
+    if ('fault' in parsed || parsed.area === '*') return false;
+    const { area, verb, glob } = parsed;
+    const verbs: readonly Verb[] = verb === '*' ? SCOPE_VERBS[area] : [verb];
+    return verbs.every((each) => {
+      if (glob === undefined || glob === '*') return this.allows(area, each as never);
+      return glob.endsWith('*')
+        ? this.allowsPrefix(area, each as never, glob.slice(0, -1))
+        : this.allows(area, each as never, glob);
+    });
+  }
+
   #add(area: Area, verb: Verb | '*', glob: string | undefined): void {
     for (const each of verb === '*' ? SCOPE_VERBS[area] : [verb]) {
       const rule = this.#rule(area, each);

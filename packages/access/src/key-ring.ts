@@ -8,10 +8,26 @@
 import type { Keyspace, Secret } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
 import { type Clock, DomainError, type Log, type Service, systemClock } from '@sluice/runtime';
+import type { z } from 'zod';
 import { FIRST_KEY_MIN_CHARACTERS, foreignKeyId, isForeignKey, mintApiKey, ownKeyId } from './api-key.ts';
-import { KeyStore, type MintedKey, type Snapshot, told } from './key-store.ts';
+import {
+  type ChangeCondition,
+  type ChangedBy,
+  KeyStore,
+  type KeyTrail,
+  type MintedKey,
+  type Snapshot,
+  told,
+} from './key-store.ts';
 import { type KeyPrincipal, KeyTable } from './key-table.ts';
-import { type AccessErrorCode, type KeyRecord, type NewKey, newKeySchema } from './schemas.ts';
+import {
+  type AccessErrorCode,
+  type KeyPatch,
+  type KeyRecord,
+  keyPatchSchema,
+  type NewKey,
+  newKeySchema,
+} from './schemas.ts';
 
 export interface KeyRingOptions {
   /** Of the `request` profile: an answer of Redis that does not come must not hold a change back for ever. */
@@ -21,6 +37,8 @@ export interface KeyRingOptions {
   pepper: Buffer;
   /** SLUICE_API_KEY. Takes the place of the generated first key; another value on a later start revokes the former. */
   firstKey?: Secret | undefined;
+  /** Where changes are told, in the same step as they are made. Default: nowhere. */
+  trail?: KeyTrail | undefined;
   clock?: Clock;
   log?: Log | undefined;
 }
@@ -34,6 +52,10 @@ const USED_RESOLUTION_MS = 60_000;
 const MAX_OVERLAP_MS = 90 * 86_400_000;
 /** Ids in one command; the rest goes with the next. */
 const BATCH = 500;
+const NOT_MADE = 'no key was made';
+const NOT_CHANGED = 'the key was not changed';
+/** Whose change it is when nobody asked for it. */
+const AT_START: ChangedBy = { author: { kind: 'start', id: null, label: 'start' }, requestId: null };
 
 export class KeyRing implements Service {
   readonly name = 'key ring';
@@ -51,6 +73,7 @@ export class KeyRing implements Service {
   #timer: NodeJS.Timeout | undefined;
   #loading: Promise<void> = Promise.resolve();
   readonly #used = new Set<string>();
+  readonly #listeners: (() => void)[] = [];
   readonly #onReady = () => void this.#poll();
 
   constructor(options: KeyRingOptions) {
@@ -72,6 +95,18 @@ export class KeyRing implements Service {
   /** False until the keys have been read once: nobody can be called unknown before. */
   get isLoaded(): boolean {
     return this.#isLoaded;
+  }
+
+  /** Called after every load that brought another state. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Keys that open and have a quota, as known here. */
+  quotas(): KeyPrincipal[] {
+    return [...this.#table.all()]
+      .map(({ principal }) => principal)
+      .filter(({ quota }) => quota !== undefined);
   }
 
   /** Reads the keys now when Redis is there, else as soon as it is; never rejects. */
@@ -110,19 +145,34 @@ export class KeyRing implements Service {
   }
 
   /** Makes a key; its text is in the answer and nowhere else. Throws `key_invalid`, `too_many_keys`, `secret_changed`. */
-  async create(input: NewKey): Promise<MintedKey> {
-    const parsed = newKeySchema.safeParse(input);
-    if (!parsed.success) {
-      throw invalid(
-        parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'key'}: ${message}`).join('; '),
-      );
-    }
-    const { expiresAt } = parsed.data;
-    if (expiresAt && expiresAt <= this.#clock.now())
-      throw invalid(`expiresAt: ${new Date(expiresAt).toISOString()} is past`);
-    const minted = await this.#store.create(parsed.data, this.#endedLongAgo(await this.#store.load()));
+  async create(input: NewKey, by: ChangedBy = AT_START): Promise<MintedKey> {
+    const draft = checked(newKeySchema, input);
+    this.#requireFuture(draft.expiresAt);
+    const minted = await this.#store.create(draft, this.#endedLongAgo(await this.#store.load()), by);
     await this.#reload();
     return minted;
+  }
+
+  /** As Redis holds it now. Throws `key_unknown`. */
+  get(id: string): Promise<KeyRecord> {
+    return this.#store.read(id);
+  }
+
+  /**
+   * Changes what the patch names. Throws `key_invalid`, `key_unknown`, `key_ended` for a revoked key, and by the condition
+   * `key_changed`, `last_admin_key`.
+   */
+  async update(
+    id: string,
+    patch: KeyPatch,
+    by: ChangedBy = AT_START,
+    condition: ChangeCondition = {},
+  ): Promise<KeyRecord> {
+    const draft = checked(keyPatchSchema, patch, NOT_CHANGED);
+    this.#requireFuture(draft.expiresAt, NOT_CHANGED);
+    const record = await this.#store.patch(id, draft, by, condition);
+    await this.#reload();
+    return record;
   }
 
   /** Every key not yet forgotten, the oldest first. */
@@ -133,9 +183,12 @@ export class KeyRing implements Service {
       .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
   }
 
-  /** Ends a key here at once, elsewhere within two seconds. Revoking twice changes nothing. Throws `key_unknown`. */
-  async revoke(id: string): Promise<KeyRecord> {
-    const record = await this.#store.revoke(id);
+  /**
+   * Ends a key here at once, elsewhere within two seconds. Revoking twice changes nothing. Throws `key_unknown`, and by the
+   * condition `key_changed`, `last_admin_key`.
+   */
+  async revoke(id: string, by: ChangedBy = AT_START, condition: ChangeCondition = {}): Promise<KeyRecord> {
+    const record = await this.#store.revoke(id, by, condition);
     this.#table.remove(id);
     await this.#reload();
     return record;
@@ -143,14 +196,19 @@ export class KeyRing implements Service {
 
   /**
    * A new key of the same label, scopes and length of life. The old one works for `overlapMs` more (default a day, at
-   * most 90; 0 ends it now). Throws `key_unknown`, `key_ended`, `too_many_keys`, `secret_changed`.
+   * most 90; 0 ends it now). Throws `key_unknown`, `key_ended`, `too_many_keys`, `secret_changed`, and by the condition
+   * `key_changed`.
    */
-  async rotate(id: string, options: { overlapMs?: number } = {}): Promise<MintedKey> {
-    const { overlapMs = DEFAULT_ROTATION_OVERLAP_MS } = options;
+  async rotate(
+    id: string,
+    options: { overlapMs?: number } & Pick<ChangeCondition, 'version'> = {},
+    by: ChangedBy = AT_START,
+  ): Promise<MintedKey> {
+    const { overlapMs = DEFAULT_ROTATION_OVERLAP_MS, version } = options;
     if (!(Number.isInteger(overlapMs) && overlapMs >= 0 && overlapMs <= MAX_OVERLAP_MS)) {
       throw invalid(`overlapMs: wanted 0 to ${MAX_OVERLAP_MS}, got ${overlapMs}`);
     }
-    const minted = await this.#store.rotate(id, overlapMs);
+    const minted = await this.#store.rotate(id, overlapMs, by, { version });
     await this.#reload();
     return minted;
   }
@@ -169,7 +227,7 @@ export class KeyRing implements Service {
       return undefined;
     }
     const { id, key } = mintApiKey();
-    const isCreated = await this.#store.putFirst(id, key, 'first');
+    const isCreated = await this.#store.putFirst(id, key, 'first', AT_START);
     await this.#reload();
     return isCreated ? { key } : undefined;
   }
@@ -220,6 +278,7 @@ export class KeyRing implements Service {
     this.#table.replace(snapshot);
     this.#version = snapshot.version;
     this.#isLoaded = true;
+    for (const listener of this.#listeners) listener();
   }
 
   async #flushUsed(): Promise<void> {
@@ -230,7 +289,12 @@ export class KeyRing implements Service {
 
   async #putGiven(key: string): Promise<void> {
     const id = ownKeyId(key) ?? foreignKeyId(this.#pepper, key);
-    await this.#store.putFirst(id, key, 'environment');
+    await this.#store.putFirst(id, key, 'environment', AT_START);
+  }
+
+  #requireFuture(expiresAt: number | null | undefined, outcome = NOT_MADE): void {
+    if (expiresAt && expiresAt <= this.#clock.now())
+      throw invalid(`expiresAt: ${new Date(expiresAt).toISOString()} is past`, outcome);
   }
 
   #endedLongAgo({ keys }: Snapshot): string[] {
@@ -242,6 +306,15 @@ export class KeyRing implements Service {
   }
 }
 
-function invalid(reason: string): DomainError<AccessErrorCode> {
-  return new DomainError('key_invalid', `no key was made: ${reason}`);
+function checked<T>(schema: z.ZodType<T>, input: unknown, outcome = NOT_MADE): T {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw invalid(
+    parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'key'}: ${message}`).join('; '),
+    outcome,
+  );
+}
+
+function invalid(reason: string, outcome = NOT_MADE): DomainError<AccessErrorCode> {
+  return new DomainError('key_invalid', `${outcome}: ${reason}`);
 }

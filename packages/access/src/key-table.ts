@@ -4,6 +4,7 @@ import type { Log } from '@sluice/runtime';
 import { foreignKeyId, isForeignKey, keyDigest, ownKeyId } from './api-key.ts';
 import { Grants } from './grants.ts';
 import type { Snapshot, StoredKey } from './key-store.ts';
+import type { KeyQuota } from './schemas.ts';
 
 /** Who calls, by an API key. */
 export interface KeyPrincipal {
@@ -11,6 +12,8 @@ export interface KeyPrincipal {
   readonly id: string;
   readonly label: string;
   readonly grants: Grants;
+  /** Absent: none. */
+  readonly quota?: KeyQuota;
 }
 
 export interface Entry {
@@ -27,7 +30,7 @@ export interface Entry {
 const DUMMY = Buffer.alloc(66);
 const DUMMY_DIGEST = Buffer.alloc(32);
 
-/** Keys that are not revoked. Bounded as the store is: what it holds is about 200 bytes a key and its scopes. */
+/** Keys that are neither revoked nor suspended. Bounded as the store is: what it holds is about 200 bytes a key and its scopes. */
 export class KeyTable {
   readonly #pepper: Buffer;
   readonly #log: Log | undefined;
@@ -55,6 +58,10 @@ export class KeyTable {
     return entry;
   }
 
+  all(): Iterable<Entry> {
+    return this.#entries.values();
+  }
+
   get(id: string): Entry | undefined {
     return this.#entries.get(id);
   }
@@ -68,7 +75,7 @@ export class KeyTable {
   replace({ keys, lastUsedAt }: Snapshot): void {
     const entries = new Map<string, Entry>();
     for (const stored of keys.values()) {
-      if (stored.revokedAt !== null) continue;
+      if (stored.revokedAt !== null || !stored.isActive) continue;
       const known = this.#entries.get(stored.id);
       const entry = known?.stored.digest === stored.digest ? known : undefined;
       const principal =
@@ -98,9 +105,9 @@ export class KeyTable {
   }
 
   /** `undefined` when a scope cannot be read, as one of a later version: the key opens nothing rather than something else. */
-  #principalOf({ id, label, scopes }: StoredKey): KeyPrincipal | undefined {
+  #principalOf({ id, label, scopes, quota }: StoredKey): KeyPrincipal | undefined {
     try {
-      return Object.freeze({ kind: 'key', id, label, grants: new Grants(scopes) });
+      return Object.freeze({ kind: 'key', id, label, grants: new Grants(scopes), ...(quota && { quota }) });
     } catch (error) {
       this.#log?.error({ keyId: id, error }, 'key with unknown scopes opens nothing');
       return undefined;
@@ -114,5 +121,6 @@ function isSame(a: Buffer, b: Buffer): boolean {
 }
 
 function isSameRight(a: StoredKey, b: StoredKey): boolean {
-  return a.label === b.label && a.scopes.join() === b.scopes.join();
+  const isSameQuota = JSON.stringify(a.quota) === JSON.stringify(b.quota);
+  return a.label === b.label && a.scopes.join() === b.scopes.join() && isSameQuota;
 }

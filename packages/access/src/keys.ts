@@ -12,6 +12,8 @@ import type { Keyspace } from '@sluice/config';
  * | `@pepper` | mark of the pepper the digests were made with |
  * | `@environment` | id of the key SLUICE_API_KEY holds |
  * | `@used:<key id>` | when it was last used, milliseconds since the epoch |
+ *
+ * The trail that changes are told to has another owner, and this key's name as its hash tag: one script changes both.
  */
 export function accessKeys(keys: Keyspace): { records: string } {
   return { records: `${keys.root('system')}:keys` };

@@ -94,14 +94,50 @@ export const scopeSchema = z
 /** An id is part of the key and no secret. */
 export const keyIdSchema = z.string().regex(/^[0-9A-Za-z]{12}$/, 'a key id is 12 letters and digits');
 
+/** Real lengths: a day is 24 hours. */
+export const QUOTA_PERIODS = ['minute', 'hour', 'day', '7-day', '30-day'] as const;
+export type QuotaPeriod = (typeof QUOTA_PERIODS)[number];
+const MAX_QUOTA = 1_000_000_000;
+const MAX_BACKLOG = 1_000_000;
+
+/** What one key may use at most, beside the limits that hold for everybody. What is absent is not bounded. */
+export const keyQuotaSchema = z.strictObject({
+  /** Requests in any such period. */
+  requests: z
+    .strictObject({ limit: z.int().min(1).max(MAX_QUOTA), period: z.enum(QUOTA_PERIODS) })
+    .optional(),
+  /** Jobs it has put into one queue that no worker has begun yet. */
+  backlog: z.int().min(0).max(MAX_BACKLOG).optional(),
+  /** Bytes of one body. */
+  payloadBytes: z.int().min(0).max(MAX_QUOTA).optional(),
+});
+export type KeyQuota = z.infer<typeof keyQuotaSchema>;
+
+const labelSchema = z.string().trim().min(1).max(100).regex(PRINTABLE, PRINTABLE_FAULT);
+const scopesSchema = z.array(scopeSchema).min(1).max(MAX_SCOPES);
+const expiresAtSchema = z.int().positive().max(MAX_INSTANT).nullable();
+
 export const newKeySchema = z.strictObject({
   /** Whose key it is, for people. */
-  label: z.string().trim().min(1).max(100).regex(PRINTABLE, PRINTABLE_FAULT),
-  scopes: z.array(scopeSchema).min(1).max(MAX_SCOPES),
+  label: labelSchema,
+  scopes: scopesSchema,
   /** Milliseconds since the epoch; absent or `null`: until revoked. */
-  expiresAt: z.int().positive().max(MAX_INSTANT).nullish(),
+  expiresAt: expiresAtSchema.optional(),
+  /** Absent or `null`: none. */
+  quota: keyQuotaSchema.nullish(),
 });
 export type NewKey = z.infer<typeof newKeySchema>;
+
+/** What may change of a key; what is absent stays, `null` ends an expiry or a quota. */
+export const keyPatchSchema = z.strictObject({
+  label: labelSchema.optional(),
+  scopes: scopesSchema.optional(),
+  expiresAt: expiresAtSchema.optional(),
+  /** False: it opens nothing until it is true again. */
+  isActive: z.boolean().optional(),
+  quota: keyQuotaSchema.nullable().optional(),
+});
+export type KeyPatch = z.infer<typeof keyPatchSchema>;
 
 /** `made` by whoever may · `first` at the first start · `environment` from SLUICE_API_KEY. */
 export const KEY_ORIGINS = ['made', 'first', 'environment'] as const;
@@ -113,6 +149,12 @@ export const keyRecordSchema = z.object({
   id: keyIdSchema,
   label: z.string(),
   scopes: z.array(z.string()),
+  /** False: suspended, until it is true again. */
+  isActive: z.boolean().default(true),
+  /** `null`: none. */
+  quota: keyQuotaSchema.nullable().default(null),
+  /** Grows with every change. */
+  version: z.int().positive().default(1),
   origin: z.enum(KEY_ORIGINS),
   createdAt: instant,
   /** `null`: never. */
@@ -129,7 +171,9 @@ export type KeyRecord = z.infer<typeof keyRecordSchema>;
 /**
  * - `key_invalid` label, scopes or expiry of a new key are wrong
  * - `key_unknown` no key has this id
- * - `key_ended` the key is revoked or expired and cannot be rotated
+ * - `key_ended` the key is revoked, expired or suspended, and cannot be rotated
+ * - `key_changed` the key is at another version than the caller read
+ * - `last_admin_key` no other key opens everything, so this one must
  * - `too_many_keys` the installation holds as many keys as it may
  * - `secret_changed` the stored keys were made with another master secret, so none of them can be told from a forgery
  */
@@ -137,6 +181,8 @@ export const ACCESS_ERROR_CODES = [
   'key_invalid',
   'key_unknown',
   'key_ended',
+  'key_changed',
+  'last_admin_key',
   'too_many_keys',
   'secret_changed',
 ] as const;

@@ -3,29 +3,43 @@ import { defineScript } from '@sluice/redis';
 
 const at = (file: string) => new URL(`./lua/${file}.lua`, import.meta.url);
 
+/** Functions of the scripts that change keys. */
+const parts = [at('trail')];
+
 export const putKey = defineScript({
   source: at('put-key'),
-  keys: ['records'],
-  args: ['id', 'record', 'pepper', 'max_fields'],
+  parts,
+  keys: ['records', 'trail'],
+  args: ['by', 'id', 'record', 'pepper', 'max_fields'],
   moreArgs: true,
 });
 
 export const firstKey = defineScript({
   source: at('first-key'),
-  keys: ['records'],
-  args: ['id', 'record', 'pepper'],
+  parts,
+  keys: ['records', 'trail'],
+  args: ['by', 'id', 'record', 'pepper'],
 });
 
 export const revokeKey = defineScript({
   source: at('revoke-key'),
-  keys: ['records'],
-  args: ['id'],
+  parts: [...parts, at('admins')],
+  keys: ['records', 'trail'],
+  args: ['by', 'id', 'expected', 'keeps_admin'],
+});
+
+export const patchKey = defineScript({
+  source: at('patch-key'),
+  parts: [...parts, at('admins')],
+  keys: ['records', 'trail'],
+  args: ['by', 'id', 'expected', 'keeps_admin', 'patch'],
 });
 
 export const rotateKey = defineScript({
   source: at('rotate-key'),
-  keys: ['records'],
-  args: ['id', 'new_id', 'digest', 'pepper', 'overlap_ms', 'max_fields'],
+  parts,
+  keys: ['records', 'trail'],
+  args: ['by', 'id', 'expected', 'new_id', 'digest', 'pepper', 'overlap_ms', 'max_fields'],
 });
 
 export const markUsed = defineScript({

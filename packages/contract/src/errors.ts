@@ -6,6 +6,7 @@ import type { ChannelErrorCode } from '@sluice/channel/schemas';
 import type { JobsErrorCode } from '@sluice/jobs/schemas';
 import type { LimitErrorCode } from '@sluice/rate-limit/schemas';
 import type { SessionErrorCode } from '@sluice/session/schemas';
+import type { SystemErrorCode } from '@sluice/system/schemas';
 
 /** Codes that the door itself raises, before or around a handler. */
 export const DOOR_ERROR_CODES = [
@@ -17,6 +18,7 @@ export const DOOR_ERROR_CODES = [
   'json_invalid',
   'body_too_large',
   'content_type_unsupported',
+  'quota_payload_exceeded',
   'batch_failed',
   'service_unknown',
   'not_confirmed',
@@ -37,7 +39,8 @@ export type ErrorCode =
   | ChannelErrorCode
   | JobsErrorCode
   | LimitErrorCode
-  | SessionErrorCode;
+  | SessionErrorCode
+  | SystemErrorCode;
 
 export const STATUS = {
   unauthenticated: 401,
@@ -48,6 +51,7 @@ export const STATUS = {
   json_invalid: 400,
   body_too_large: 413,
   content_type_unsupported: 415,
+  quota_payload_exceeded: 413,
   batch_failed: 400,
   service_unknown: 404,
   not_confirmed: 400,
@@ -61,6 +65,8 @@ export const STATUS = {
   key_invalid: 400,
   key_unknown: 404,
   key_ended: 409,
+  key_changed: 409,
+  last_admin_key: 409,
   too_many_keys: 409,
   secret_changed: 500,
   key_not_found: 404,
@@ -109,4 +115,11 @@ export const STATUS = {
   channel_position_invalid: 400,
   channel_readers_full: 503,
   channel_readers_of_key_full: 429,
+  record_invalid: 400,
+  record_unknown: 404,
+  name_taken: 409,
+  record_read_only: 409,
+  record_changed: 409,
+  version_mismatch: 412,
+  too_many_records: 409,
 } as const satisfies Record<ErrorCode, number>;
