@@ -31,6 +31,7 @@ local FIXED_KEYS, FIXED_ARGS = 12, 2
 local kinds = cjson.decode(ARGV[1])
 local count = tonumber(ARGV[2])
 local call = redis.call
+local next_turn, close_turns
 
 for _, kind in ipairs(kinds) do
   local opts = kind.opts
@@ -39,6 +40,7 @@ for _, kind in ipairs(kinds) do
   kind.priority = opts.priority or 0
   kind.dedup = opts.de
   kind.group = opts.sluice and opts.sluice.group
+  if kind.group and not next_turn then next_turn, close_turns = open_turns(prioritized, KEYS[11], KEYS[12]) end
 end
 
 -- First write of the script: Redis over its memory refuses it, and with it the whole batch.
@@ -57,7 +59,6 @@ end
 
 local heads, tails = {}, {}
 local has_ready, has_delayed = false, false
-local next_turn, close_turns = open_turns(prioritized, KEYS[11], KEYS[12])
 
 local function mark_next_delayed()
   has_delayed = false
@@ -272,5 +273,5 @@ if has_ready then
   if not is_halted then call('ZADD', marker, 0, '0') end
 end
 if has_delayed then mark_next_delayed() end
-close_turns()
+if close_turns then close_turns() end
 return { is_new, outcomes }
