@@ -56,6 +56,7 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
         probe,
         log,
         concurrency: config.concurrency.find(({ pattern }) => matchesQueue(pattern, queue))?.attempts,
+        rate: config.rates.find(({ pattern }) => matchesQueue(pattern, queue)),
         attemptTimeoutMs: config.attemptTimeoutMs,
         middleware: [observer],
       }),

@@ -19,6 +19,13 @@ export interface ConcurrencyRule {
   attempts: number;
 }
 
+export interface RateRule {
+  pattern: string;
+  /** At most `max` attempts begun in each `durationMs`, by all workers of the queue that say the same. */
+  max: number;
+  durationMs: number;
+}
+
 export interface WorkerConfig {
   roles: RolesConfig;
   services: readonly ServiceConfig[];
@@ -30,6 +37,8 @@ export interface WorkerConfig {
   queues: readonly string[];
   /** The first that matches a queue counts. */
   concurrency: readonly ConcurrencyRule[];
+  /** The first that matches a queue counts; default none. */
+  rates: readonly RateRule[];
   /** Folder of the users' own jobs. */
   processorsFolder: string | undefined;
   /** For jobs that name no timeout. */
@@ -55,6 +64,14 @@ const HOST_NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z
 /** A URL's host that ends in a number is an IPv4 address, in one notation or another (WHATWG URL, "ends in a number"). */
 const IS_NUMBER = /(^|\.)(\d+|0x[\da-f]*)$/;
 const MAX_CONCURRENCY = 1_000;
+const MAX_RATE = 1_000_000;
+const DAY_MS = 86_400_000;
+const PERIODS_MS: Readonly<Record<string, number>> = {
+  second: 1_000,
+  minute: 60_000,
+  hour: 3_600_000,
+  day: DAY_MS,
+};
 const MAX_ATTEMPT_TIMEOUT_MS = 7 * 86_400_000;
 
 /** Throws `ConfigError` with every fault. */
@@ -68,6 +85,7 @@ export function readConfig(variables: EnvironmentVariables): WorkerConfig {
     maxValueBytes: env.integer('MAX_VALUE_BYTES', DEFAULTS.maxValueBytes, { min: 1_024, max: 512 * MIB }),
     queues: readQueues(env),
     concurrency: readConcurrency(env),
+    rates: readRates(env),
     processorsFolder: env.text('WORKER_PROCESSORS', undefined),
     attemptTimeoutMs: readAttemptTimeout(env),
     health: {
@@ -141,6 +159,26 @@ function readConcurrency(env: Env): ConcurrencyRule[] {
     rules.push({ pattern, attempts });
   }
   return [...rules, { pattern: '*', attempts: DEFAULTS.concurrency }];
+}
+
+/** `100/minute`, or `emails=100/minute,reports-*=5/10s`. */
+function readRates(env: Env): RateRule[] {
+  return env.list('WORKER_RATE').flatMap((entry) => {
+    const match = /^(?:([^=]+)=)?(\d{1,7})\/(\w+)$/.exec(entry);
+    const pattern = match?.[1]?.trim() ?? '*';
+    const max = Number(match?.[2]);
+    const period = match?.[3] ?? '';
+    const durationMs = PERIODS_MS[period] ?? parseDuration(period) ?? 0;
+    const isInRange = max >= 1 && max <= MAX_RATE && durationMs >= 1 && durationMs <= DAY_MS;
+    if (isInRange && isQueuePattern(pattern)) return [{ pattern, max, durationMs }];
+    env.fault({
+      name: 'WORKER_RATE',
+      got: `'${entry}'`,
+      wanted: `a number from 1 to ${MAX_RATE} per second, minute, hour, day or duration up to 1d, or a comma list of queue=rate`,
+      example: 'WORKER_RATE=emails=100/minute,reports-*=5/10s',
+    });
+    return [];
+  });
 }
 
 function readAttemptTimeout(env: Env): number {

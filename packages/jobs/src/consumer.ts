@@ -14,6 +14,7 @@ export interface ConsumerOptions {
   prefix: string;
   redis: RedisConfig;
   concurrency: number;
+  rate: ConsumerRate | undefined;
   timing: ConsumerTiming;
   /** Shown as the job's `processedBy`. */
   workerName: string;
@@ -23,6 +24,11 @@ export interface ConsumerOptions {
   /** Locks that could not be renewed: somebody else may have these jobs by now. */
   onLocksLost: (jobIds: readonly string[]) => void;
   log: Log;
+}
+
+export interface ConsumerRate {
+  max: number;
+  durationMs: number;
 }
 
 export interface ConsumerTiming {
@@ -65,7 +71,7 @@ export class Consumer {
 
   /** Opens two connections and begins to take jobs as soon as Redis answers. */
   constructor(options: ConsumerOptions) {
-    const { queue, prefix, redis, concurrency, timing, workerName, log } = options;
+    const { queue, prefix, redis, concurrency, rate, timing, workerName, log } = options;
     this.#options = options;
     this.#client = connect({ config: redis, profile: 'worker', name: `worker:${queue}`, log });
     this.#worker = new ObservedWorker(
@@ -77,6 +83,7 @@ export class Consumer {
         prefix,
         name: workerName,
         concurrency,
+        ...(rate && { limiter: { max: rate.max, duration: rate.durationMs } }),
         lockDuration: timing.lockMs,
         stalledInterval: timing.stalledCheckMs,
         drainDelay: timing.drainDelayMs / 1_000,

@@ -25,7 +25,7 @@ import {
 import { conclude, factsOf, JobSink } from './bull-job.ts';
 import { CANCELLED_REASON, CancelWatch, isCancelRequested } from './cancel.ts';
 import type { Catalog, CatalogEntry } from './catalog.ts';
-import { Consumer, type ConsumerTiming, DEFAULT_TIMING } from './consumer.ts';
+import { Consumer, type ConsumerRate, type ConsumerTiming, DEFAULT_TIMING } from './consumer.ts';
 import { type Decision, decide } from './decision.ts';
 import { readFailure } from './failure.ts';
 import { queueKeys } from './keys.ts';
@@ -59,6 +59,11 @@ export interface JobWorkerOptions {
   log: Log;
   /** Attempts at the same time; default 10. */
   concurrency?: number | undefined;
+  /**
+   * At most `max` attempts begun in each `durationMs`, by all workers of the queue together; default no bound. Where the
+   * queue has a rate of its own, BullMQ takes `max` from that and the duration from here.
+   */
+  rate?: ConsumerRate | undefined;
   /** Default 1 h. */
   attemptTimeoutMs?: number | undefined;
   /** Default 10. */
@@ -188,6 +193,7 @@ export class JobWorker {
       log,
       prefix: keys.queuePrefix(queue),
       concurrency: this.#concurrency,
+      rate: this.#options.rate,
       timing: this.#timing,
       workerName: `${hostname()}-${process.pid}`,
       run: (job, token) => this.#run(job, token),

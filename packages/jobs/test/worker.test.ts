@@ -47,6 +47,18 @@ test('runs as many attempts at the same time as its concurrency says, and no mor
   expect(most).toBe(5);
 });
 
+test('begins no more attempts in a time than its rate says', async (t) => {
+  const { add, work, ended } = await serving(t, [double]);
+  const ids = [await add('double', { n: 1 }), await add('double', { n: 2 }), await add('double', { n: 3 })];
+  work({ rate: { max: 2, durationMs: 500 } });
+
+  const [first, second, third] = await Promise.all(ids.map(async (id) => (await ended(id)).processedOn ?? 0));
+
+  // By Redis' clock the window began with the first; these are the worker's times.
+  expect(Number(third) - Number(first)).toBeGreaterThan(450);
+  expect(Number(second) - Number(first)).toBeLessThan(450);
+});
+
 test('tries again after an error, and completes when an attempt succeeds', async (t) => {
   const flaky = defineJob({
     name: 'flaky',
