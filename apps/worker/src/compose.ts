@@ -1,11 +1,13 @@
 /** This file owns the wiring of the worker, top to bottom: what is made, from what, and in which order it starts and stops. */
 import { keyspace } from '@sluice/config';
+import { DELIVERY_QUEUE } from '@sluice/delivery';
 import { Catalog, knownQueues, registerQueue } from '@sluice/jobs';
 import { JobWorker } from '@sluice/jobs/worker';
 import { close, connect } from '@sluice/redis';
-import { type Log, Metrics, type Service } from '@sluice/runtime';
+import { type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
 import { Caches } from './caches.ts';
 import type { WorkerConfig } from './config.ts';
+import { Dispatch } from './deliveries/dispatch.ts';
 import { EgressGuard } from './egress/guard.ts';
 import { Fleet } from './fleet.ts';
 import { HealthServer } from './health.ts';
@@ -36,7 +38,15 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
     log,
   });
   const own = config.processorsFolder === undefined ? [] : await loadProcessors(config.processorsFolder);
-  const catalog = new Catalog([...builtInJobs({ egress, caches: caches.byName }), ...own]);
+  const master = await loadMasterSecret({
+    value: config.masterSecret?.reveal(),
+    directory: config.dataDirectory,
+  });
+  const dispatch = new Dispatch({ redis, keys, master, egress, log });
+  const catalog = new Catalog([
+    ...builtInJobs({ egress, caches: caches.byName, delivery: dispatch.job }),
+    ...own,
+  ]);
   const probe = connect({ config: redis, profile: 'request', name: 'worker', log });
   log.info({ jobs: catalog.names(), queues: config.queues }, 'jobs known');
 
@@ -45,7 +55,11 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
     patterns: config.queues,
     stopDeadlineMs: config.shutdownDeadlineMs,
     log,
-    listQueues: () => knownQueues(probe, keys),
+    // Deliveries are waited for before there is one, so that the first is as fast as the next.
+    listQueues: async () => {
+      const [known] = await Promise.all([knownQueues(probe, keys), dispatch.refresh()]);
+      return [DELIVERY_QUEUE, ...known];
+    },
     registerQueue: (queue) => registerQueue(probe, keys, queue),
     createWorker: (queue) =>
       new JobWorker({
@@ -53,12 +67,13 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
         redis,
         keys,
         catalog,
+        entryFor: (name) => dispatch.entryFor(catalog, queue, name),
         probe,
         log,
         concurrency: config.concurrency.find(({ pattern }) => matchesQueue(pattern, queue))?.attempts,
         rate: config.rates.find(({ pattern }) => matchesQueue(pattern, queue)),
         attemptTimeoutMs: config.attemptTimeoutMs,
-        middleware: [observer],
+        middleware: [observer, dispatch.middleware],
       }),
   });
   observeWorkers({ metrics, health: () => fleet.health() });
@@ -74,5 +89,8 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
     stop: async () => void (await Promise.all([egress.close(), close(probe)])),
   };
   // Health goes down last, so that a stopping worker can still be asked.
-  return { services: [health, outside, caches, fleet], beginStopping: () => health.beginStopping() };
+  return {
+    services: [health, outside, dispatch, caches, fleet],
+    beginStopping: () => health.beginStopping(),
+  };
 }

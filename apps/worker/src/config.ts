@@ -7,8 +7,10 @@ import {
   parseServices,
   type RolesConfig,
   readRoles,
+  type Secret,
   type ServiceConfig,
 } from '@sluice/config';
+import { DELIVERY_QUEUE } from '@sluice/delivery';
 import { LOG_LEVELS, type LogLevel, parseDuration } from '@sluice/runtime';
 import { type Network, parseNetwork } from './egress/address.ts';
 import type { EgressOptions } from './egress/guard.ts';
@@ -29,6 +31,8 @@ export interface RateRule {
 export interface WorkerConfig {
   roles: RolesConfig;
   services: readonly ServiceConfig[];
+  /** The installation's, as the API has it; `undefined`: the one in the data directory. */
+  masterSecret: Secret | undefined;
   /** Values of `cache_local` services lie here. */
   dataDirectory: string;
   /** Bytes of a cached value, for services that set no bound of their own; as the API's. */
@@ -52,6 +56,8 @@ export interface WorkerConfig {
 const MIB = 1_048_576;
 const DEFAULTS = {
   concurrency: 10,
+  /** They wait for others; a host that does not answer holds a few of them. */
+  deliveries: 100,
   attemptTimeoutMs: 3_600_000,
   healthHost: '127.0.0.1',
   healthPort: 8081,
@@ -81,6 +87,7 @@ export function readConfig(variables: EnvironmentVariables): WorkerConfig {
   const config: WorkerConfig = {
     roles,
     services: readServices(env, roles),
+    masterSecret: env.secret('SLUICE_SECRET', { minLength: 32 }),
     dataDirectory: env.text('SLUICE_DATA_DIR', DEFAULTS.dataDirectory),
     maxValueBytes: env.integer('MAX_VALUE_BYTES', DEFAULTS.maxValueBytes, { min: 1_024, max: 512 * MIB }),
     queues: readQueues(env),
@@ -158,7 +165,11 @@ function readConcurrency(env: Env): ConcurrencyRule[] {
     }
     rules.push({ pattern, attempts });
   }
-  return [...rules, { pattern: '*', attempts: DEFAULTS.concurrency }];
+  return [
+    ...rules,
+    { pattern: DELIVERY_QUEUE, attempts: DEFAULTS.deliveries },
+    { pattern: '*', attempts: DEFAULTS.concurrency },
+  ];
 }
 
 /** `100/minute`, or `emails=100/minute,reports-*=5/10s`. */

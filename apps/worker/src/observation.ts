@@ -56,6 +56,8 @@ export function observeAttempts({
             { ...fields, code, reason: reasonOf(outcome), error: outcome.error },
             'job failed',
           );
+        case 'postpone':
+          return log.debug({ ...fields, delayMs: outcome.delayMs, reason: outcome.reason }, 'job postponed');
         case 'return':
           return log.info(fields, 'job returned to its queue');
         case 'lost':

@@ -9,7 +9,13 @@ import { httpRequest } from './http-request.ts';
 export function builtInJobs(options: {
   egress: EgressGuard;
   caches: ReadonlyMap<string, Cache>;
+  delivery: JobDefinition;
 }): CatalogEntry[] {
-  const jobs: JobDefinition[] = [httpRequest(options.egress), cacheRefresh(options), exampleEcho];
+  const jobs: JobDefinition[] = [
+    httpRequest(options.egress),
+    cacheRefresh(options),
+    options.delivery,
+    exampleEcho,
+  ];
   return jobs.map((job) => ({ job, origin: 'built in' }));
 }

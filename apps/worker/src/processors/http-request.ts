@@ -1,31 +1,11 @@
 /** This file owns the job `http.request`: sends one request and keeps a bounded part of the answer. */
 import { defineJob, type JobDefinition } from '@sluice/jobs';
 import { z } from 'zod';
-import type { Answer, EgressGuard } from '../egress/guard.ts';
-import { headerOf, headersSchema, send, timeoutSchema, urlSchema } from './outgoing.ts';
+import type { EgressGuard } from '../egress/guard.ts';
+import { keptAnswer, MAX_BODY_BYTES, MAX_RESULT_BYTES } from './kept-answer.ts';
+import { headersSchema, send, timeoutSchema, urlSchema } from './outgoing.ts';
 
-/** As JSON text, in the stored result. */
-const MAX_BODY_BYTES = 16_384;
 const MAX_SENT_BODY_LENGTH = 1_048_576;
-/** Body, headers and their names. */
-const MAX_RESULT_BYTES = 32_768;
-const MAX_HEADER_LENGTH = 512;
-/** Kept of an answer. Cookies and whatever else may be a secret are not. */
-const KEPT_HEADERS = [
-  'cache-control',
-  'content-encoding',
-  'content-language',
-  'content-length',
-  'content-type',
-  'date',
-  'etag',
-  'expires',
-  'last-modified',
-  'link',
-  'location',
-  'retry-after',
-  'x-request-id',
-];
 
 const payload = z
   .strictObject({
@@ -62,43 +42,7 @@ export function httpRequest(egress: EgressGuard): JobDefinition<z.output<typeof 
         headers: json === undefined ? headers : { 'content-type': 'application/json', ...headers },
         body: json === undefined ? body : JSON.stringify(json),
       });
-      return { status: answer.status, headers: keptHeaders(answer), ...keptBody(answer) };
+      return { status: answer.status, ...keptAnswer(answer) };
     },
   });
-}
-
-function keptHeaders(answer: Answer): Record<string, string> {
-  const found = KEPT_HEADERS.map((name) => [name, headerOf(answer, name)?.slice(0, MAX_HEADER_LENGTH)]);
-  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
-}
-
-/** Text when it is UTF-8, else base64; `truncated` when there was more. */
-function keptBody({ body, isTruncated }: Answer): {
-  body: string;
-  body_encoding: 'utf8' | 'base64';
-  truncated: boolean;
-} {
-  try {
-    // A body that was cut may end within a character, which `stream` leaves out.
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(body, { stream: isTruncated });
-    const kept = fitJson(text);
-    return { body: kept, body_encoding: 'utf8', truncated: isTruncated || kept.length < text.length };
-  } catch {
-    const kept = body.subarray(0, Math.floor((MAX_BODY_BYTES * 3) / 4));
-    return {
-      body: kept.toString('base64'),
-      body_encoding: 'base64',
-      truncated: isTruncated || kept.length < body.length,
-    };
-  }
-}
-
-/** The beginning of `text` that is at most `MAX_BODY_BYTES` as JSON, where a quote takes two and a control character six. */
-function fitJson(text: string): string {
-  let kept = text;
-  for (;;) {
-    const bytes = Buffer.byteLength(JSON.stringify(kept));
-    if (bytes <= MAX_BODY_BYTES) return kept;
-    kept = kept.slice(0, Math.floor((kept.length * (MAX_BODY_BYTES - 16)) / bytes)).toWellFormed();
-  }
 }
