@@ -2,7 +2,7 @@
 import { DeadlineError, DomainError, within } from '@sluice/runtime';
 import type { CatalogEntry } from './catalog.ts';
 import { type AttemptSink, Context } from './context.ts';
-import { type AbortCode, type Decision, decide, decideThrown } from './decision.ts';
+import { type AbortCode, type Decision, decide, decideThrown, lastDecision } from './decision.ts';
 import {
   type AttemptContext,
   DEFAULT_ABORT_GRACE_MS,
@@ -142,20 +142,13 @@ export class Attempt {
 
   #decided(decision: Decision): Decision {
     const ownMax = decision.kind === 'delay' ? decision.maxAttempts : undefined;
-    const isLast = this.facts.attempt >= (ownMax ?? this.facts.maxAttempts);
-    return isLast && (decision.kind === 'retry' || decision.kind === 'delay')
-      ? { ...decision, kind: 'fail' }
-      : decision;
+    return this.facts.attempt >= (ownMax ?? this.facts.maxAttempts) ? lastDecision(decision) : decision;
   }
 
   #admit(): { entry: CatalogEntry; payload: unknown } | Decision {
     const { facts, entry, settings } = this.#options;
-    if (facts.lostDeliveries >= settings.maxDeliveries) {
-      return decide('max_deliveries', `delivered ${facts.lostDeliveries} times without an outcome`);
-    }
-    if (facts.isFirstStart && facts.expiresAt !== undefined && Date.now() >= facts.expiresAt) {
-      return decide('expired', `not started before ${new Date(facts.expiresAt).toISOString()}`);
-    }
+    const refusal = refuse(facts, settings.maxDeliveries, Date.now());
+    if (refusal) return refusal;
     if (!entry) return decide('unknown_job', `no processor named '${facts.name}' is known to this worker`);
     const parsed = entry.job.payload.safeParse(facts.payload);
     if (!parsed.success) return decide('invalid_payload', describeIssues('data', parsed.error.issues));
@@ -192,6 +185,22 @@ export class Attempt {
       end(this.#outcomeOfError(error));
     });
   }
+}
+
+/** What keeps a job from being run at all, wherever it is run; `undefined` when nothing does. */
+export function refuse(
+  facts: Pick<AttemptFacts, 'lostDeliveries' | 'isFirstStart' | 'expiresAt'>,
+  maxDeliveries: number,
+  now: number,
+): Decision | undefined {
+  const { lostDeliveries, isFirstStart, expiresAt } = facts;
+  if (lostDeliveries >= maxDeliveries) {
+    return decide('max_deliveries', `delivered ${lostDeliveries} times without an outcome`);
+  }
+  if (isFirstStart && expiresAt !== undefined && now >= expiresAt) {
+    return decide('expired', `not started before ${new Date(expiresAt).toISOString()}`);
+  }
+  return undefined;
 }
 
 function storable(job: JobDefinition, result: unknown): Outcome {

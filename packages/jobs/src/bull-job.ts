@@ -1,12 +1,10 @@
 /** This file owns what a job of BullMQ is to an attempt: its facts, where it tells to, and how its outcome is said to BullMQ. */
 import { type Job as BullJob, DelayedError, WaitingError } from 'bullmq';
 import type { AttemptFacts } from './attempt.ts';
+import { KEPT_LOG_LINES } from './bull-settings.ts';
 import type { AttemptSink } from './context.ts';
 import { bullError, type Decision } from './decision.ts';
 import { attemptLimits } from './options.ts';
-
-/** Lines kept of a job's log. */
-const KEPT_LOG_LINES = 100;
 
 export function factsOf(job: BullJob, queue: string): AttemptFacts {
   const { timeoutMs, expiresAt } = attemptLimits(job.opts, job.timestamp);

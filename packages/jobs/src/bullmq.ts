@@ -8,10 +8,13 @@ import {
   getNextMillis,
   type JobJson,
   JobScheduler,
+  type JobsOptions,
+  type MinimalJob,
   RedisConnection,
   RedisQueueBackend,
 } from 'bullmq';
 import { bullCode } from './bull-code.ts';
+import { MAX_STALLED_COUNT, METRICS_MINUTES } from './bull-settings.ts';
 import { batches, type Insertion, type InsertOutcome, insertBatch } from './insertion.ts';
 import { type QueueKeys, turnKeys } from './keys.ts';
 import type { StoredOptions } from './options.ts';
@@ -61,8 +64,12 @@ export class BatchingBackend extends RedisQueueBackend {
   constructor(client: RedisClient, connection: RedisConnection, prefix: string, queue: string) {
     const names = new BullKeys(prefix);
     const keys = names.getKeys(queue);
-    // BullMQ's types want a connection here; the backend reads the prefix only.
-    const options: BackendOptions & { prefix: string } = { connection: {}, prefix };
+    // BullMQ's types want a connection here; the backend does not read it.
+    const options: BackendOptions & { prefix: string; metrics: { maxDataPoints: number } } = {
+      connection: {},
+      prefix,
+      metrics: { maxDataPoints: METRICS_MINUTES },
+    };
     super(
       connection,
       queue,
@@ -161,6 +168,52 @@ export class BatchingBackend extends RedisQueueBackend {
     if (code === -1) return 'not_paused';
     if (code === -2) return 'active';
     return code === 0 ? 'done' : 'more';
+  }
+
+  /** Completes a job by BullMQ's own script, which knows families and deduplication. Rejects with a `bullCode`. */
+  async complete(
+    { id, opts }: { id: string; opts: JobsOptions },
+    result: string,
+    token: string,
+    fields: Record<string, string>,
+  ): Promise<void> {
+    const job = { id, opts } as MinimalJob;
+    const { removeOnComplete } = opts;
+    const now = Date.now();
+    await this.moveToFinished(
+      id,
+      this.moveToFinishedArgs(
+        job,
+        result,
+        'returnvalue',
+        removeOnComplete,
+        'completed',
+        token,
+        now,
+        false,
+        fields,
+      ),
+    );
+  }
+
+  /** BullMQ's look for lost locks; at most one in `intervalMs`, whoever looks. Answers the jobs that are handed out again. */
+  async checkStalled(intervalMs: number): Promise<string[]> {
+    const keys = this.#keys;
+    return await this.execCommand(await this.client, 'moveStalledJobsToWait', [
+      keys.stalled,
+      keys.wait,
+      keys.active,
+      keys['stalled-check'],
+      keys.meta,
+      keys.paused,
+      keys.marker,
+      keys.events,
+      keys.repeat,
+      MAX_STALLED_COUNT,
+      keys.base,
+      Date.now(),
+      intervalMs,
+    ]);
   }
 
   async #addByBullMq({ job, jobId, parentKeyOpts }: Entry): Promise<InsertOutcome> {

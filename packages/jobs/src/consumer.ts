@@ -6,6 +6,7 @@ import type { RedisConfig } from '@sluice/config';
 import { close, connect, type RedisClient } from '@sluice/redis';
 import { type Log, within } from '@sluice/runtime';
 import type { Job as BullJob } from 'bullmq';
+import { MAX_STALLED_COUNT, METRICS_MINUTES } from './bull-settings.ts';
 import { ObservedWorker } from './observed-worker.ts';
 
 export interface ConsumerOptions {
@@ -42,15 +43,8 @@ export interface ConsumerTiming {
 
 export const DEFAULT_TIMING: ConsumerTiming = { lockMs: 30_000, stalledCheckMs: 5_000, drainDelayMs: 5_000 };
 
-/**
- * BullMQ fails a job after this many lost locks, once and for all. Deliveries are limited by us, with a reason; an
- * outage must not fail a job.
- */
-const MAX_STALLED_COUNT = 10_000;
 /** After a failed fetch; BullMQ's own default of 15 s would be felt after every outage. */
 const RUN_RETRY_DELAY_MS = 1_000;
-/** Finished jobs of each of the last minutes, for the rates of a queue. */
-const METRICS_MINUTES = 60;
 /** BullMQ keeps a delayed job's time times 4,096 as its score. */
 const DELAY_SCORE_FACTOR = 4_096;
 /** A delayed job this late should have been taken. */

@@ -70,7 +70,7 @@ export class Context implements AttemptContext {
   }
 }
 
-function cutLine(line: string, maxBytes: number): string {
+export function cutLine(line: string, maxBytes: number): string {
   const bytes = Buffer.byteLength(line);
   if (bytes <= maxBytes) return line;
   // Cut between characters: a broken one decodes to U+FFFD, which is dropped.

@@ -4,12 +4,12 @@ import type { z } from 'zod';
 import type { JobsErrorCode } from './schemas.ts';
 
 /** `JsonText` as it is written, else `JSON.stringify`; `undefined` is `{}`. Throws `job_invalid` above `maxBytes`, and for what is not JSON. */
-export function dataText(data: unknown, maxBytes: number): string {
+export function dataText(data: unknown, maxBytes: number, what = 'data'): string {
   const text = data instanceof JsonText ? data.text : data === undefined ? '{}' : JSON.stringify(data);
-  if (text === undefined) throw invalid(`data of type ${typeof data} is not JSON`);
+  if (text === undefined) throw invalid(`${what} of type ${typeof data} is not JSON`);
   // A character is at most three bytes of UTF-8, so short texts need no counting.
   if (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes) {
-    throw invalid(`data of ${Buffer.byteLength(text)} bytes is above the limit of ${maxBytes}`);
+    throw invalid(`${what} of ${Buffer.byteLength(text)} bytes is above the limit of ${maxBytes}`);
   }
   return text;
 }

@@ -74,6 +74,13 @@ export function decideThrown(error: unknown): Decision {
   return decide('error', message, error);
 }
 
+/** The same for an attempt that is the last of its job: there is none to come. */
+export function lastDecision<D extends Decision>(decision: D): D | Extract<Decision, { kind: 'fail' }> {
+  if (decision.kind !== 'retry' && decision.kind !== 'delay') return decision;
+  const { failure, error } = decision;
+  return { kind: 'fail', failure, error };
+}
+
 /** What BullMQ is given for `failedReason` and `stacktrace`; its name keeps it from retrying when the job ends now. */
 export function bullError({ failure, error, kind }: Extract<Decision, { failure: JobFailure }>): Error {
   const thrown = new Error(cut(writeFailure(failure), MAX_MESSAGE_LENGTH));

@@ -8,6 +8,7 @@ export { fatal, type JobFailure, postpone, readFailure, retryAfter } from './fai
 export type { AddedFlow, FlowJob, FlowView } from './flows.ts';
 export { Jobs, type JobsOptions } from './jobs.ts';
 export { isJobId } from './keys.ts';
+export type { Lease, LeaseFacts, SettledLease, SettleResult } from './leases.ts';
 export type { CleanOptions, MassResult, RedriveOptions, RedriveResult } from './mass-actions.ts';
 export { provideModules } from './provided-modules.ts';
 export type { QueueLimits, QueueView } from './queue-view.ts';

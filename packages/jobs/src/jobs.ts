@@ -16,6 +16,7 @@ import {
 import { EventReader } from './event-reader.ts';
 import { Flows } from './flows.ts';
 import { GroupCommit } from './group-commit.ts';
+import { type LeaseSettings, Leases } from './leases.ts';
 import {
   type CleanOptions,
   MassActions,
@@ -44,6 +45,7 @@ export interface JobsOptions {
   idempotencyWindowMs?: number | undefined;
   /** Of a job's data as JSON; default 1 MiB. */
   maxDataBytes?: number | undefined;
+  leases?: LeaseSettings | undefined;
 }
 
 /**
@@ -53,6 +55,8 @@ export interface JobsOptions {
 export class Jobs {
   readonly schedulers: Schedulers;
   readonly flows: Flows;
+  /** Jobs for workers outside. */
+  readonly leases: Leases;
   readonly #bullmq: BullMqLoader;
   readonly #enqueuer: Enqueuer;
   readonly #reader: Reader;
@@ -82,6 +86,15 @@ export class Jobs {
     this.#massActions = new MassActions({ client, keys, queues, reader, clock });
     this.schedulers = new Schedulers({ client, keys, queues, clock, maxDataBytes });
     this.flows = new Flows({ client, keys, queues, reader, clock, maxDataBytes });
+    this.leases = new Leases({
+      ...options.leases,
+      client,
+      keyspace: keys,
+      queues,
+      events: this.#events,
+      reader,
+      clock,
+    });
     this.#settings = new QueueSettings({ client, keys, queues });
   }
 
@@ -212,6 +225,7 @@ export class Jobs {
 
   /** Ends waits and lets go of the clients, which stay open. */
   async close(): Promise<void> {
+    await this.leases.stop();
     this.#events.close();
     await this.#bullmq.close();
   }

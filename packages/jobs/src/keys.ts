@@ -9,6 +9,11 @@
  * | `{queuePrefix}:{queue}:sluice:once:{hash}` | idempotency record | its window has passed |
  * | `{queuePrefix}:{queue}:sluice:turns` | zset of groups by their last turn | nobody of a group waits when one is enqueued; 7 days |
  * | `{queuePrefix}:{queue}:sluice:last-jobs` | hash of each group's last job in line | with the turns |
+ * | `{queuePrefix}:{queue}:sluice:leases` | zset of leased jobs by the time their lease runs out | each is settled, or looked at when it has run out |
+ * | `{prefix}:jobs:leased` | set of the names of queues that may have leases | a queue has none left, and nothing active |
+ *
+ * Two fields of ours are in a job's hash, and go with it: `sluice:lease`, the token under which it was last settled, and
+ * `sluice:until`, when the attempt of a leased job with a timeout has to be over.
  */
 import { createHash } from 'node:crypto';
 import type { Keyspace } from '@sluice/config';
@@ -16,6 +21,10 @@ import type { ListedState } from './schemas.ts';
 
 export function queueRegistry(keys: Keyspace): string {
   return `${keys.root('jobs')}:queues`;
+}
+
+export function leasedQueues(keys: Keyspace): string {
+  return `${keys.root('jobs')}:leased`;
 }
 
 /** BullMQ's names of its keys. A job's hash is `base` + id, which is why an id is checked before it becomes a key. */
@@ -52,6 +61,18 @@ export function queueKeys(keys: Keyspace, queue: string): QueueKeys {
 /** What is remembered of the groups that wait. */
 export function turnKeys(base: string): { turns: string; last_jobs: string } {
   return { turns: `${base}sluice:turns`, last_jobs: `${base}sluice:last-jobs` };
+}
+
+/** With what leases need beside BullMQ's own. */
+export type LeaseKeys = QueueKeys & Readonly<Record<'leases' | 'totals' | 'minutes', string>>;
+
+export function leaseKeys(keys: QueueKeys): LeaseKeys {
+  const { totals, perMinute } = metricsKeys(keys, 'completed');
+  return { ...keys, leases: `${keys.base}sluice:leases`, totals, minutes: perMinute };
+}
+
+export function jobKeys({ base }: QueueKeys, id: string): Readonly<Record<'job' | 'lock' | 'logs', string>> {
+  return { job: base + id, lock: `${base}${id}:lock`, logs: `${base}${id}:logs` };
 }
 
 /** The list or zset a state's jobs are kept in. */

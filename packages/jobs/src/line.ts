@@ -9,6 +9,9 @@ import type { QueueKeys } from './keys.ts';
 import type { StoredOptions } from './options.ts';
 import { lineUp } from './scripts.ts';
 
+/** What of a job tells who gave it its place. */
+export type BegunJob = Pick<BullJob, 'opts' | 'attemptsStarted' | 'repeatJobKey' | 'parentKey'>;
+
 /** In one call: about 3 ms of Redis' time. */
 const MAX_LINED_UP = 500;
 
@@ -23,7 +26,7 @@ export class Line {
   }
 
   /** To be told of every job that is begun. */
-  begun(job: BullJob): void {
+  begun(job: BegunJob): void {
     if (this.#isTidying || !wasPlacedByBullMq(job)) return;
     this.#isTidying = true;
     void this.#tidy();
@@ -43,7 +46,7 @@ export class Line {
   }
 }
 
-function wasPlacedByBullMq({ opts, attemptsStarted, repeatJobKey, parentKey }: BullJob): boolean {
+function wasPlacedByBullMq({ opts, attemptsStarted, repeatJobKey, parentKey }: BegunJob): boolean {
   const { sluice, delay = 0 } = opts as StoredOptions;
   if (sluice?.group === undefined) return false;
   return attemptsStarted > 1 || delay > 0 || repeatJobKey !== undefined || parentKey !== undefined;

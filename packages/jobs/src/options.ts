@@ -4,6 +4,7 @@
  * and lease reads it with `attemptLimits`.
  */
 import type { JobsOptions } from 'bullmq';
+import { KEPT_LOG_LINES } from './bull-settings.ts';
 import { type JobOptions, RETAIN_BOUNDS, type TemplateOptions } from './schemas.ts';
 
 /** BullMQ's priority of every job with a group; where among its equals is its turn's (lua/turns.lua). */
@@ -26,7 +27,6 @@ export const DEFAULT_RETAIN = {
   completed: { age: 86_400, count: 1_000 },
   failed: { age: 14 * 86_400, count: 10_000 },
 } as const;
-const KEPT_LOG_LINES = 100;
 const KEPT_STACKS = 3;
 
 /** Every job has these; a job without options has nothing else, so they are written as JSON once. */

@@ -105,3 +105,73 @@ export const endOverdue = defineScript({
   args: ['now_ms'],
   moreArgs: true,
 });
+
+export const takeJobs = defineScript({
+  source: at('take-jobs'),
+  keys: [
+    'base',
+    'wait',
+    'active',
+    'prioritized',
+    'delayed',
+    'limiter',
+    'meta',
+    'pc',
+    'events',
+    'marker',
+    'leases',
+  ],
+  args: ['now_ms', 'count', 'token', 'lease_ms', 'max_bytes', 'taker'],
+});
+
+export const completeJobs = defineScript({
+  source: at('complete-jobs'),
+  keys: [
+    'base',
+    'wait',
+    'active',
+    'prioritized',
+    'stalled',
+    'completed',
+    'meta',
+    'events',
+    'marker',
+    'totals',
+    'minutes',
+    'leases',
+  ],
+  args: ['now_ms', 'cancelled', 'minutes'],
+  moreArgs: true,
+});
+
+export const releaseJobs = defineScript({
+  source: at('release-jobs'),
+  keys: ['base', 'wait', 'active', 'prioritized', 'delayed', 'stalled', 'meta', 'events', 'marker', 'leases'],
+  args: ['now_ms', 'delay_ms', 'is_unseen'],
+  moreArgs: true,
+});
+
+export const extendLease = defineScript({
+  source: at('extend-lease'),
+  keys: ['job', 'lock', 'stalled', 'leases'],
+  args: ['id', 'token', 'lease_ms'],
+});
+
+export const tellProgress = defineScript({
+  source: at('tell-progress'),
+  keys: ['job', 'lock', 'meta', 'events'],
+  args: ['id', 'token', 'progress'],
+});
+
+export const addLogs = defineScript({
+  source: at('add-logs'),
+  keys: ['job', 'lock', 'logs'],
+  args: ['token', 'kept'],
+  moreArgs: true,
+});
+
+export const recoverLeases = defineScript({
+  source: at('recover-leases'),
+  keys: ['base', 'leases', 'wait', 'active', 'stalled', 'meta', 'events', 'marker'],
+  args: ['limit', 'max_lost', 'token', 'hold_ms'],
+});

@@ -158,7 +158,7 @@ function readStacks(text: string | null): string[] {
 }
 
 /** `{prefix}:{queue}:{id}`; neither prefix nor queue holds a colon, and a scheduler's ids do. */
-function readParent(key: string | null): JobView['parent'] {
+export function readParent(key: string | null): JobView['parent'] {
   const [, queue, ...id] = key === null ? [] : key.split(':');
   return queue === undefined ? null : { queue, id: id.join(':') };
 }

@@ -23,6 +23,7 @@ import {
   type Outcome,
 } from './attempt.ts';
 import { conclude, factsOf, JobSink } from './bull-job.ts';
+import { DEFAULT_MAX_DELIVERIES } from './bull-settings.ts';
 import { CANCELLED_REASON, CancelWatch, isCancelRequested } from './cancel.ts';
 import type { Catalog, CatalogEntry } from './catalog.ts';
 import { Consumer, type ConsumerRate, type ConsumerTiming, DEFAULT_TIMING } from './consumer.ts';
@@ -36,8 +37,6 @@ import { Watchdog } from './watchdog.ts';
 export const DEFAULT_CONCURRENCY = 10;
 /** No attempt runs for ever; jobs and definitions may say less or more. */
 export const DEFAULT_ATTEMPT_TIMEOUT_MS = 3_600_000;
-/** Deliveries without an outcome after which a job fails: it takes its worker down with it. */
-export const DEFAULT_MAX_DELIVERIES = 10;
 export const DEFAULT_STOP_MS = 25_000;
 /** Silence of this many drain delays is not chance. */
 const STUCK_DRAIN_DELAYS = 3;

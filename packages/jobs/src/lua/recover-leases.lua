@@ -42,9 +42,12 @@ end
 
 for _, id in ipairs(over) do
   local job = base .. id
-  -- Settled, or somebody else's by now.
-  if call('EXISTS', job .. ':lock') == 1 or not call('LPOS', active, id) or call('EXISTS', job) == 0 then
+  local held_ms = call('PTTL', job .. ':lock')
+  if held_ms == -1 or not call('LPOS', active, id) or call('EXISTS', job) == 0 then
     call('ZREM', leases, id)
+  elseif held_ms >= 0 then
+    -- Of somebody else by now, or a millisecond early: to be looked at again.
+    call('ZADD', leases, now + held_ms + 1, id)
   else
     local fields = call('HMGET', job, 'sluice:until', 'defa')
     local is_late = fields[1] and tonumber(fields[1]) <= now

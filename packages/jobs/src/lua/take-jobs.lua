@@ -90,7 +90,8 @@ end
 -- An attempt that has a bound of its own is not leased for longer.
 local function hold(id, job, opts)
   local ms = lease_ms
-  local timeout = opts and string.find(opts, '"sluice"', 1, true) and cjson.decode(opts).sluice.timeoutMs
+  local own = opts and string.find(opts, '"sluice"', 1, true) and cjson.decode(opts).sluice
+  local timeout = type(own) == 'table' and own.timeoutMs
   if timeout then
     call('HSET', job, 'sluice:until', server_ms + timeout)
     ms = math.min(ms, timeout)

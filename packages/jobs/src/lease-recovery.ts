@@ -1,0 +1,134 @@
+/**
+ * This file owns leases that run out: every few seconds it looks at those of all queues that have some, whoever took them
+ * and whether he still lives, and at the locks of BullMQ's own workers there.
+ *
+ *   lock gone -> handed out again, counted as a lost delivery; at most `maxDeliveries` of them, then it fails with a reason
+ *             -> out of its attempt's time: a failed attempt    -> somebody asked it to stop: cancelled
+ *
+ * A lost lease is found within one interval. Any process may look at any queue: what it does is one script, and the jobs it
+ * takes over are locked like any other.
+ */
+import type { Keyspace } from '@sluice/config';
+import type { RedisClient } from '@sluice/redis';
+import type { Clock } from '@sluice/runtime';
+import { bullCode } from './bull-code.ts';
+import { type Decision, decide } from './decision.ts';
+import { readFailure } from './failure.ts';
+import { leasedQueues, leaseKeys } from './keys.ts';
+import type { LeaseSettler } from './lease-settling.ts';
+import { newLockToken } from './lease-token.ts';
+import type { OpenQueue, Queues } from './queues.ts';
+import { recoverLeases } from './scripts.ts';
+
+/** Queues looked at in one round; the others have their turn in the next. */
+const MAX_QUEUES = 1_000;
+/** Leases looked at in one call, and calls for one queue in one round. */
+const MAX_LEASES_A_CALL = 500;
+const MAX_CALLS = 20;
+/** For ending a job that was taken over. */
+const HOLD_MS = 10_000;
+/** A queue without leases is looked at this long after the last one. */
+const FORGET_MS = 600_000;
+
+export interface LeaseRecoveryOptions {
+  client: RedisClient;
+  keyspace: Keyspace;
+  queues: Queues;
+  settler: LeaseSettler;
+  clock: Clock;
+  checkMs: number;
+  maxDeliveries: number;
+}
+
+export class LeaseRecovery {
+  readonly #options: LeaseRecoveryOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #from = 0;
+
+  constructor(options: LeaseRecoveryOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at once, then in each interval. Twice is once. */
+  start(): void {
+    if (this.#timer) return;
+    const look = () => {
+      // Redis away: what is to be recovered is still there in the next round.
+      this.#running ??= this.look()
+        .catch(() => undefined)
+        .finally(() => {
+          this.#running = undefined;
+        });
+    };
+    this.#timer = setInterval(look, this.#options.checkMs).unref();
+    look();
+  }
+
+  /** Resolves when nothing of it is under way. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  /** One round. Rejects as ioredis does. */
+  async look(): Promise<void> {
+    const { client, keyspace, clock } = this.#options;
+    const key = leasedQueues(keyspace);
+    const found = await client.zrange(
+      key,
+      String(this.#from),
+      String(this.#from + MAX_QUEUES - 1),
+      'WITHSCORES',
+    );
+    this.#from = found.length === 2 * MAX_QUEUES ? this.#from + MAX_QUEUES : 0;
+    for (let at = 0; at < found.length; at += 2) {
+      const [name, touchedAt] = [found[at] as string, Number(found[at + 1])];
+      const hasLeases = await this.#recover(this.#options.queues.open(name));
+      if (hasLeases) await client.zadd(key, clock.now(), name);
+      else if (clock.now() - touchedAt > FORGET_MS) await client.zrem(key, name);
+    }
+  }
+
+  /** Whether the queue has leases left, or jobs of BullMQ's own workers. */
+  async #recover(queue: OpenQueue): Promise<boolean> {
+    const { client, maxDeliveries, checkMs } = this.#options;
+    const backend = await queue.backend();
+    let left = 0;
+    for (let call = 1; call <= MAX_CALLS; call += 1) {
+      const token = newLockToken();
+      const recovering = recoverLeases.run(client, {
+        keys: leaseKeys(queue.keys),
+        args: { limit: MAX_LEASES_A_CALL, max_lost: maxDeliveries, token, hold_ms: HOLD_MS },
+      }) as Promise<[string[], TakenOver[], number, number]>;
+      // Right behind it: a lease that runs out between the two would be BullMQ's to hand out again.
+      const checking = call === 1 ? backend.checkStalled(checkMs) : undefined;
+      const [[, takenOver, lookedAt, remaining]] = await Promise.all([recovering, checking]);
+      await Promise.all(takenOver.map((job) => this.#end(queue, job, token)));
+      left = remaining;
+      if (lookedAt < MAX_LEASES_A_CALL) break;
+    }
+    return left > 0 || (await client.llen(queue.keys.active)) > 0;
+  }
+
+  async #end(queue: OpenQueue, [id, lost, untilMs, deferred]: TakenOver, token: string): Promise<void> {
+    const { settler } = this.#options;
+    const found = await settler.find(queue, id, token);
+    if (!found) return;
+    try {
+      await settler.end(queue, found.job, decisionOf(lost, untilMs, deferred));
+    } catch (error) {
+      // It took longer than we held it: the next round finds it again.
+      if (bullCode(error) === undefined) throw error;
+    }
+  }
+}
+
+type TakenOver = [id: string, lost: number, untilMs: string | null, deferredFailure: string | null];
+
+function decisionOf(lost: number, untilMs: string | null, deferred: string | null): Decision {
+  if (deferred != null) return { kind: 'fail', failure: readFailure(deferred), error: undefined };
+  if (untilMs != null)
+    return decide('timeout', `the attempt was not over by ${new Date(Number(untilMs)).toISOString()}`);
+  return decide('max_deliveries', `delivered ${lost} times without an outcome`);
+}
