@@ -108,6 +108,11 @@ export class Consumer {
     return performance.now() - this.#lastFetchAt;
   }
 
+  /** Makes a delayed job run now. Rejects when it is not delayed. */
+  async promote(jobId: string): Promise<void> {
+    await this.#worker.getBackend().promote(jobId);
+  }
+
   /** The job's hash. */
   jobKey(jobId: string): string {
     return this.#worker.toKey(jobId);

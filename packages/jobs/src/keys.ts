@@ -8,6 +8,9 @@
  * | `{queuePrefix}:{queue}:…` | BullMQ's keys and the jobs' hashes | BullMQ's rules, retention, obliterate |
  * | `{queuePrefix}:{queue}:sluice:once:{hash}` | idempotency record | its window has passed |
  * | `{queuePrefix}:{queue}:sluice:turns` | zset of groups by their last turn | nobody of a group waits when one is enqueued; 7 days |
+ * | `{queuePrefix}:{queue}:sluice:running:{hash}` | zset of a bounded group's attempts | 30 s after the last renewal |
+ * | `{queuePrefix}:{queue}:sluice:parked:{hash}` | zset of its jobs that wait for one to end | a day after the last is due |
+ * | `{queuePrefix}:{queue}:sluice:slot:{hash}` | when the next slot of its rate is | it has passed |
  * | `{queuePrefix}:{queue}:sluice:last-jobs` | hash of each group's last job in line | with the turns |
  * | `{queuePrefix}:{queue}:sluice:leases` | zset of leased jobs by the time their lease runs out | each is settled, or looked at when it has run out |
  * | `{prefix}:jobs:leased` | set of the names of queues that may have leases | a queue has none left, and nothing active |
@@ -56,6 +59,19 @@ export function queueKeys(keys: Keyspace, queue: string): QueueKeys {
   const base = `${keys.queuePrefix(queue)}:${queue}:`;
   const named = QUEUE_KEYS.map((name) => [name, base + name]);
   return { base, ...Object.fromEntries(named), ...turnKeys(base) } as QueueKeys;
+}
+
+/** What bounds one group. */
+export function groupKeys(
+  { base }: QueueKeys,
+  group: string,
+): Readonly<Record<'running' | 'parked' | 'slot', string>> {
+  const name = digest(group);
+  return {
+    running: `${base}sluice:running:${name}`,
+    parked: `${base}sluice:parked:${name}`,
+    slot: `${base}sluice:slot:${name}`,
+  };
 }
 
 /** What is remembered of the groups that wait. */

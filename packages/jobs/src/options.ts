@@ -69,6 +69,11 @@ export function attemptLimits(opts: unknown, timestamp?: number): { timeoutMs?: 
   return { ...(timeoutMs !== undefined && { timeoutMs }), ...(expiresAt !== undefined && { expiresAt }) };
 }
 
+/** Whose a job is. `opts` as BullMQ hands it over. */
+export function groupOf(opts: unknown): string | undefined {
+  return (opts as StoredOptions | undefined)?.sluice?.group;
+}
+
 /** BullMQ's options for the jobs of a scheduler, which is told once and makes them later. */
 export function templateOptions({ ttl, ...options }: TemplateOptions): StoredOptions {
   const stored = storedOptions(options, 0);

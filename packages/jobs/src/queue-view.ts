@@ -3,6 +3,7 @@ import type { Keyspace } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
 import { type Clock, DomainError } from '@sluice/runtime';
 import { metricsKeys, queueRegistry } from './keys.ts';
+import { type GroupLimits, readGroupLimits } from './queue-settings.ts';
 import { knownQueues, type OpenQueue, type Queues } from './queues.ts';
 import { type JobsErrorCode, LISTED_STATES, type ListedState } from './schemas.ts';
 import { queueSummary } from './scripts.ts';
@@ -29,6 +30,8 @@ export interface QueueLimits {
   concurrency: number | null;
   /** At most `max` jobs begun in each `durationMs`; `null`: no bound. */
   rate: { max: number; durationMs: number } | null;
+  /** Of each group, on our own workers; `null`: no bound. */
+  group: GroupLimits | null;
 }
 
 export interface QueueReaderOptions {
@@ -90,7 +93,7 @@ export class QueueReader {
     const [exists, waiting, active, prioritized, delayed, children, completedCount, failedCount] = reply;
     if (exists === 0) return undefined;
     const workers = await this.#census.count(this.#options.keys.queuePrefix(name), name);
-    const [paused, concurrency, max, duration, nextAt, nextPrioritizedAt, doneMetrics, failedMetrics] =
+    const [paused, concurrency, max, duration, nextAt, nextPrioritizedAt, doneMetrics, failedMetrics, group] =
       reply.slice(8) as Settings;
     const now = this.#options.clock.now();
     const waitingSince = [nextAt, nextPrioritizedAt].filter((at) => at !== null).map(Number);
@@ -110,6 +113,7 @@ export class QueueReader {
       limits: {
         concurrency: concurrency === null ? null : Number(concurrency),
         rate: max === null || duration === null ? null : { max: Number(max), durationMs: Number(duration) },
+        group: readGroupLimits(group) ?? null,
       },
       oldestWaitingMs: waitingSince.length === 0 ? null : Math.max(0, now - Math.min(...waitingSince)),
       rates: {
@@ -133,6 +137,7 @@ type Settings = [
   nextPrioritizedAt: string | null,
   done: Metrics,
   failed: Metrics,
+  group: (string | null)[],
 ];
 type Summary = [number, number, number, number, number, number, number, number, ...Settings];
 
@@ -143,7 +148,7 @@ function emptyQueue(name: string): QueueView {
     counts,
     isPaused: false,
     workers: null,
-    limits: { concurrency: null, rate: null },
+    limits: { concurrency: null, rate: null, group: null },
     oldestWaitingMs: null,
     rates: { completedPerMinute: 0, failedPerMinute: 0 },
   };

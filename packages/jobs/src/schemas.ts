@@ -252,13 +252,20 @@ export const CLEANED_STATES = ['waiting', 'prioritized', 'delayed', 'completed',
 export type CleanedState = (typeof CLEANED_STATES)[number];
 export const cleanedStateSchema = z.enum(CLEANED_STATES);
 
+/** At most `max` jobs begun in each `duration` milliseconds. */
+const rateLimitSchema = z.strictObject({
+  max: z.int().min(1).max(1_000_000),
+  duration: z.int().min(1).max(86_400_000),
+});
+
 /** A queue's own bounds; `null` takes one away, what is absent stays. */
 export const queueLimitsSchema = z.strictObject({
   /** Jobs at work at the same time on all workers together. */
   concurrency: z.int().min(1).max(100_000).nullish(),
-  /** At most `max` jobs begun in each `duration` milliseconds. */
-  rate: z
-    .strictObject({ max: z.int().min(1).max(1_000_000), duration: z.int().min(1).max(86_400_000) })
+  rate: rateLimitSchema.nullish(),
+  /** The same of each group, on our own workers; what is absent in it is no bound. */
+  group: z
+    .strictObject({ concurrency: z.int().min(1).max(10_000).nullish(), rate: rateLimitSchema.nullish() })
     .nullish(),
 });
 export type QueueLimitsPatch = z.infer<typeof queueLimitsSchema>;

@@ -32,6 +32,18 @@ export const lineUp = defineScript({
   args: ['limit'],
 });
 
+export const enterGroup = defineScript({
+  source: at('enter-group'),
+  keys: ['job', 'running', 'parked', 'slot'],
+  args: ['attempt', 'id', 'hold_ms', 'concurrency', 'max', 'duration'],
+});
+
+export const leaveGroup = defineScript({
+  source: at('leave-group'),
+  keys: ['running', 'parked'],
+  args: ['attempt', 'id', 'due_ms', 'concurrency'],
+});
+
 export const readJob = defineScript({
   source: at('read-job'),
   keys: ['job', 'completed', 'failed', 'delayed', 'prioritized', 'waiting_children', 'active'],

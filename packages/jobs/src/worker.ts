@@ -29,8 +29,10 @@ import type { Catalog, CatalogEntry } from './catalog.ts';
 import { Consumer, type ConsumerRate, type ConsumerTiming, DEFAULT_TIMING } from './consumer.ts';
 import { type Decision, decide } from './decision.ts';
 import { readFailure } from './failure.ts';
+import { type Entry, Gate, type Refusal } from './gate.ts';
 import { queueKeys } from './keys.ts';
 import { Line } from './line.ts';
+import { groupOf } from './options.ts';
 import { Sandbox } from './sandbox.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -99,6 +101,7 @@ export class JobWorker {
   readonly #cancelWatch: CancelWatch;
   readonly #sandbox: Sandbox;
   readonly #line: Line;
+  readonly #gate: Gate;
   readonly #settings: AttemptSettings;
   /** The last middleware's first. */
   readonly #after: readonly NonNullable<AttemptMiddleware['after']>[];
@@ -117,7 +120,13 @@ export class JobWorker {
     this.#timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#concurrency = options.concurrency ?? DEFAULT_CONCURRENCY;
     this.#sandbox = new Sandbox({ execArgv: options.sandboxArgv });
-    this.#line = new Line(options.probe, queueKeys(options.keys, options.queue));
+    const keys = queueKeys(options.keys, options.queue);
+    this.#line = new Line(options.probe, keys);
+    this.#gate = new Gate({
+      client: options.probe,
+      keys,
+      promote: (jobId) => this.#consumer.promote(jobId),
+    });
     const middleware = options.middleware ?? [];
     this.#after = middleware.flatMap((each) => each.after?.bind(each) ?? []).toReversed();
     this.#settings = {
@@ -181,6 +190,7 @@ export class JobWorker {
       clearTimeout(returning);
       this.#cancelWatch.stop();
       this.#sandbox.close();
+      this.#gate.stop();
     }
   }
 
@@ -230,6 +240,27 @@ export class JobWorker {
   }
 
   async #run(job: BullJob, token: string): Promise<unknown> {
+    const group = groupOf(job.opts);
+    if (group === undefined) return await this.#attempt(job, token);
+    const entry = { group, jobId: job.id ?? '', attempt: `${token}/${job.id}` };
+    const admission = await this.#gate.enter(entry);
+    if (admission.kind !== 'admitted') return await this.#refuse(job, token, entry, admission);
+    try {
+      return await this.#attempt(job, token);
+    } finally {
+      await this.#gate.leave(entry);
+    }
+  }
+
+  async #refuse(job: BullJob, token: string, entry: Entry, { kind, delayMs }: Refusal): Promise<never> {
+    const reason = 'its group is at its bound';
+    return await conclude(job, token, { kind: 'postpone', delayMs, reason }, async () => {
+      await this.#consumer.postpone(job, token, delayMs);
+      if (kind === 'parked') await this.#gate.parked(entry, Date.now() + delayMs);
+    });
+  }
+
+  async #attempt(job: BullJob, token: string): Promise<unknown> {
     const facts = factsOf(job, this.queue);
     const { catalog, entryFor } = this.#options;
     const attempt = new Attempt({

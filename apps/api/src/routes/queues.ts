@@ -26,7 +26,11 @@ export function queueBody(view: QueueView) {
     workers: view.workers,
     limits: {
       concurrency: view.limits.concurrency,
-      rate: view.limits.rate && { max: view.limits.rate.max, duration: view.limits.rate.durationMs },
+      rate: rateBody(view.limits.rate),
+      group: view.limits.group && {
+        concurrency: view.limits.group.concurrency,
+        rate: rateBody(view.limits.group.rate),
+      },
     },
     oldest_waiting_ms: view.oldestWaitingMs,
     rates: {
@@ -34,4 +38,8 @@ export function queueBody(view: QueueView) {
       failed_per_minute: view.rates.failedPerMinute,
     },
   };
+}
+
+function rateBody(rate: QueueView['limits']['rate']) {
+  return rate && { max: rate.max, duration: rate.durationMs };
 }

@@ -15,6 +15,8 @@ const counts = z.object(
   >,
 );
 
+const rate = z.object({ max: z.int(), duration: z.int() }).nullable();
+
 export const queueView = z
   .object({
     name: queueNameSchema,
@@ -23,7 +25,10 @@ export const queueView = z
     workers: z.int().nullable().meta({ description: 'Connected workers; null when Redis does not tell' }),
     limits: z.object({
       concurrency: z.int().nullable(),
-      rate: z.object({ max: z.int(), duration: z.int() }).nullable(),
+      rate,
+      group: z.object({ concurrency: z.int().nullable(), rate }).nullable().meta({
+        description: 'Of each group, on the workers of Sluice',
+      }),
     }),
     oldest_waiting_ms: z
       .int()

@@ -14,7 +14,8 @@
 -- KEYS[13] failed_minutes
 -- ARGV[1] minutes          how many to read
 -- Replies {1 when the queue has settings, seven counts as in KEYS[2..8], paused, concurrency, max, duration,
---          timestamp of the job next in line, of the one first by priority, {totals, minutes} completed, the same of failed}.
+--          timestamp of the job next in line, of the one first by priority, {totals, minutes} completed, the same of failed,
+--          {concurrency, max, duration} of a group}.
 -- A reply ends at its first nil, so what is absent is false.
 local function next_of(id) return id and redis.call('HGET', KEYS[1] .. id, 'timestamp') or false end
 
@@ -40,4 +41,5 @@ return {
   next_of(redis.call('ZRANGE', KEYS[4], 0, 0)[1]),
   metrics(KEYS[10], KEYS[11]),
   metrics(KEYS[12], KEYS[13]),
+  redis.call('HMGET', KEYS[9], 'group.concurrency', 'group.max', 'group.duration'),
 }

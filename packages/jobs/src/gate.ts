@@ -1,0 +1,145 @@
+/**
+ * This file owns the bounds of groups: how many jobs of one group run at a time, and how many begin in a time. A job over
+ * them goes to the delayed ones, its attempt uncounted: until its slot (rate), or until one of its group ends (concurrency).
+ *
+ *   taken -> may begin -> runs -> ended: wakes the next of its group
+ *         -> parked: delayed by 30 s and more, should nobody wake it
+ *         -> booked: delayed until its slot
+ *
+ * Only our workers ask: stock BullMQ workers and leases pass by. When Redis does not answer, jobs pass.
+ */
+import type { RedisClient } from '@sluice/redis';
+import { groupKeys, type QueueKeys } from './keys.ts';
+import { GROUP_LIMIT_FIELDS, type GroupLimits, readGroupLimits } from './queue-settings.ts';
+import { enterGroup, leaveGroup } from './scripts.ts';
+
+/** A bound that was set or taken away is felt by then. */
+const LIMITS_AGE_MS = 1_000;
+/** An attempt whose worker has died counts for so long. */
+const HOLD_MS = 30_000;
+const RENEW_MS = HOLD_MS / 3;
+/** A bound that was taken away while jobs are parked. */
+const UNBOUNDED = 1_000_000;
+
+export interface Entry {
+  group: string;
+  jobId: string;
+  /** This attempt, unlike all others of the job. */
+  attempt: string;
+}
+
+export interface Refusal {
+  kind: 'booked' | 'parked';
+  delayMs: number;
+}
+
+export type Admission = { kind: 'admitted' } | Refusal;
+
+export interface GateOptions {
+  client: RedisClient;
+  keys: QueueKeys;
+  /** Makes a delayed job run now. Rejects when it is not delayed. */
+  promote: (jobId: string) => Promise<void>;
+}
+
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #inside = new Set<Entry>();
+  #limits: Promise<GroupLimits | undefined> = Promise.resolve(undefined);
+  #readAt = Number.NEGATIVE_INFINITY;
+  #renewal: NodeJS.Timeout | undefined;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects. An admitted job must `leave`; one that was parked is told when it lies among the delayed. */
+  async enter(entry: Entry): Promise<Admission> {
+    const limits = await this.#currentLimits();
+    if (!limits) return { kind: 'admitted' };
+    const { client, keys } = this.#options;
+    const { running, parked, slot } = groupKeys(keys, entry.group);
+    const { concurrency, rate } = limits;
+    try {
+      const [delayMs, isParked] = (await enterGroup.run(client, {
+        keys: { job: keys.base + entry.jobId, running, parked, slot },
+        args: {
+          attempt: entry.attempt,
+          id: entry.jobId,
+          hold_ms: HOLD_MS,
+          concurrency: concurrency ?? '',
+          max: rate?.max ?? '',
+          duration: rate?.durationMs ?? '',
+        },
+      })) as [number, number];
+      if (delayMs > 0) return { kind: isParked === 1 ? 'parked' : 'booked', delayMs };
+      if (concurrency !== null) this.#hold(entry);
+    } catch {
+      // Redis is away: a bound of a tenant is no reason to hold a job that was handed out.
+    }
+    return { kind: 'admitted' };
+  }
+
+  /** Never rejects. */
+  async leave(entry: Entry): Promise<void> {
+    if (!this.#inside.delete(entry)) return;
+    if (this.#inside.size === 0) this.stop();
+    await this.#wake(entry.group, { attempt: entry.attempt });
+  }
+
+  /** The job lies among the delayed now; one may have ended meanwhile. Never rejects. */
+  async parked({ group, jobId }: Entry, dueMs: number): Promise<void> {
+    await this.#wake(group, { id: jobId, due_ms: dueMs });
+  }
+
+  stop(): void {
+    clearInterval(this.#renewal);
+    this.#renewal = undefined;
+  }
+
+  #hold(entry: Entry): void {
+    this.#inside.add(entry);
+    this.#renewal ??= setInterval(() => void this.#renew(), RENEW_MS).unref();
+  }
+
+  async #renew(): Promise<void> {
+    const { client, keys } = this.#options;
+    const until = Date.now() + HOLD_MS;
+    const pipeline = client.pipeline();
+    for (const { group, attempt } of this.#inside) {
+      const { running } = groupKeys(keys, group);
+      pipeline.zadd(running, 'XX', until, attempt).pexpire(running, HOLD_MS);
+    }
+    // Unanswered, the next round renews them; HOLD_MS is three rounds.
+    await pipeline.exec().catch(() => undefined);
+  }
+
+  async #wake(group: string, told: { attempt?: string; id?: string; due_ms?: number }): Promise<void> {
+    const { client, keys, promote } = this.#options;
+    const { running, parked } = groupKeys(keys, group);
+    const limits = await this.#currentLimits();
+    try {
+      const woken = (await leaveGroup.run(client, {
+        keys: { running, parked },
+        args: { attempt: '', id: '', due_ms: 0, ...told, concurrency: limits?.concurrency ?? UNBOUNDED },
+      })) as string[];
+      // One that is no longer delayed was woken, cancelled or removed by somebody else.
+      await Promise.all(woken.map((id) => promote(id).catch(() => undefined)));
+    } catch {
+      // Redis is away: they come to look by themselves.
+    }
+  }
+
+  #currentLimits(): Promise<GroupLimits | undefined> {
+    const now = performance.now();
+    if (now - this.#readAt < LIMITS_AGE_MS) return this.#limits;
+    this.#readAt = now;
+    const { client, keys } = this.#options;
+    const known = this.#limits;
+    this.#limits = client
+      .hmget(keys.meta, ...GROUP_LIMIT_FIELDS)
+      .then(readGroupLimits)
+      .catch(() => known);
+    return this.#limits;
+  }
+}
