@@ -42,12 +42,12 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
     value: config.masterSecret?.reveal(),
     directory: config.dataDirectory,
   });
-  const dispatch = new Dispatch({ redis, keys, master, egress, log });
+  const probe = connect({ config: redis, profile: 'request', name: 'worker', log });
+  const dispatch = new Dispatch({ redis, keys, probe, master, egress, log });
   const catalog = new Catalog([
     ...builtInJobs({ egress, caches: caches.byName, delivery: dispatch.job }),
     ...own,
   ]);
-  const probe = connect({ config: redis, profile: 'request', name: 'worker', log });
   log.info({ jobs: catalog.names(), queues: config.queues }, 'jobs known');
 
   const observer = observeAttempts({ log, metrics, jobNames: new Set(catalog.names()) });

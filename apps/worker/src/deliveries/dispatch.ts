@@ -19,6 +19,8 @@ import { targetJob } from './target-job.ts';
 export interface DispatchOptions {
   redis: RedisConfig;
   keys: Keyspace;
+  /** Profile `request`: asked which queues have a target. */
+  probe: RedisClient;
   /** The installation's master secret: opens the endpoints' own. */
   master: Buffer;
   egress: EgressGuard;
@@ -33,11 +35,12 @@ export class Dispatch implements Service {
   readonly #clients: readonly RedisClient[];
   readonly #jobs: Jobs;
   readonly #targets: Targets;
+  readonly #listed: Targets;
   readonly #courier: Courier;
   /** As of the last look. */
   #queues: Set<string> = new Set();
 
-  constructor({ redis, keys, master, egress, log }: DispatchOptions) {
+  constructor({ redis, keys, probe, master, egress, log }: DispatchOptions) {
     // Waits for Redis rather than fail: an attempt must not be spent, nor a callback lost, for an outage of our own.
     const client = connect({ config: redis, profile: 'worker', name: 'worker:deliveries', log });
     const subscriber = connect({ config: redis, profile: 'subscriber', name: 'worker:deliveries', log });
@@ -46,6 +49,7 @@ export class Dispatch implements Service {
     const endpoints = new Endpoints({ client, keys, master });
     const deliveries = new Deliveries({ endpoints, master });
     this.#targets = new Targets({ client, keys, endpoints });
+    this.#listed = new Targets({ client: probe, keys, endpoints });
     this.#courier = new Courier({ egress, endpoints, hosts: new Hosts({ client, keys }) });
     this.job = deliveryJob({ courier: this.#courier, deliveries });
     this.middleware = callbacks({
@@ -59,7 +63,7 @@ export class Dispatch implements Service {
 
   /** Looks which queues have a target. */
   async refresh(): Promise<void> {
-    this.#queues = new Set(await this.#targets.queues());
+    this.#queues = new Set(await this.#listed.queues());
   }
 
   /**

@@ -285,7 +285,12 @@ describe('an address', () => {
   it('that may not be reached ends the delivery, and is not connected to', async (t) => {
     const { send, ended } = await setup(t);
 
-    for (const url of ['http://169.254.169.254/', 'http://[::1]:8080/', 'http://10.0.0.1/', 'http://0xa.1/']) {
+    for (const url of [
+      'http://169.254.169.254/',
+      'http://[::1]:8080/',
+      'http://10.0.0.1/',
+      'http://0xa.1/',
+    ]) {
       const { state, error, attempts } = await ended(await send({ url }));
       expect([url, state, error?.code, attempts.made]).toEqual([url, 'failed', 'fatal', 1]);
     }

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import {
-  Deliveries,
   DELIVERY_QUEUE,
+  Deliveries,
   type DeliveryJob,
   Endpoints,
   type NewDelivery,
@@ -75,7 +75,11 @@ export async function setup(t: TestContext, { queues = [] }: { queues?: string[]
   const redis = await testRedis(t);
   const { client, keys } = redis;
   const lines: string[] = [];
-  const log = createLog({ name: 'test', level: 'debug', destination: { write: (line) => void lines.push(line) } });
+  const log = createLog({
+    name: 'test',
+    level: 'debug',
+    destination: { write: (line) => void lines.push(line) },
+  });
   const master = randomBytes(32);
   const jobs = new Jobs({ client, subscriber: redis.connect('subscriber'), keys });
   const endpoints = new Endpoints({ client, keys, master });
