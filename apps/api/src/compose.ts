@@ -28,6 +28,7 @@ import { healthHandlers } from './routes/health.ts';
 import { jobActionHandlers } from './routes/job-actions.ts';
 import { jobEventHandlers } from './routes/job-events.ts';
 import { jobHandlers } from './routes/jobs.ts';
+import { leaseHandlers } from './routes/leases.ts';
 import { limitHandlers } from './routes/limits.ts';
 import { queueActionHandlers } from './routes/queue-actions.ts';
 import { queueHandlers } from './routes/queues.ts';
@@ -89,7 +90,14 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     subscriber: connections.role('queue', 'subscriber'),
     keys,
     maxDataBytes: config.maxValueBytes,
+    leases: { ...config.leases, secret: deriveSecret(secret, 'leases') },
   });
+  stopping.signal.addEventListener('abort', () => jobs.leases.endWaits());
+  const leases: Service = {
+    name: 'leases',
+    start: () => jobs.leases.start(),
+    stop: () => jobs.leases.stop(),
+  };
 
   const sessionStore = new SessionStore({
     kind: config.roles.sessionDriver,
@@ -160,6 +168,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       ...queueActionHandlers({ jobs }),
       ...schedulerHandlers({ jobs }),
       ...flowHandlers({ jobs }),
+      ...leaseHandlers({ jobs }),
       ...limitHandlers({ limiter }),
       ...channelHandlers({ channels, keyRing, stopping: stopping.signal }),
       ...sessionHandlers({ sessions, allowsQueryCredentials: config.allowsQueryCredentials }),
@@ -173,6 +182,6 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   return {
     server,
     keyRing,
-    services: [connections, cacheServices, sessionStore, channels, keyRing, server, firstKey],
+    services: [connections, leases, cacheServices, sessionStore, channels, keyRing, server, firstKey],
   };
 }

@@ -31,6 +31,7 @@ export interface ApiConfig {
   maxBatchItems: number;
   shutdownDeadlineMs: number;
   sessions: { idleMs: number; absoluteMs: number; maxPerUser: number };
+  leases: { checkMs: number; maxDeliveries: number };
   limits: LimitConfig;
 }
 
@@ -74,6 +75,10 @@ export function readConfig(variables: EnvironmentVariables): ApiConfig {
       env.integer('SHUTDOWN_DEADLINE_SECONDS', DEFAULTS.shutdownDeadlineSeconds, { min: 1, max: 3_600 }) *
       1_000,
     sessions: readSessions(env),
+    leases: {
+      checkMs: env.integer('LEASE_CHECK_SECONDS', 5, { min: 1, max: 300 }) * 1_000,
+      maxDeliveries: env.integer('LEASE_MAX_DELIVERIES', 10, { min: 1, max: 1_000 }),
+    },
     limits: readLimits(env, file),
   };
   env.finish();

@@ -34,6 +34,11 @@ export function registerGauges(services: {
   const { metrics, jobs, connections, channels, cacheServices } = services;
   const readers = metrics.gauge('sluice_channel_readers', 'Open streams of channels in this process');
   metrics.beforeScrape(async () => readers.set(channels.readers));
+  const waits = metrics.gauge(
+    'sluice_lease_waits',
+    'Requests for leases that wait for a job in this process',
+  );
+  metrics.beforeScrape(async () => waits.set(jobs.leases.waiting));
   const cached = metrics.gauge('sluice_cache_events', 'What cache services did, since this process began', [
     'service',
     'event',

@@ -104,6 +104,11 @@ export class Leases {
     this.#recovery = new LeaseRecovery({ client, keyspace, queues, settler, clock, checkMs, maxDeliveries });
   }
 
+  /** Requests that wait for a job now. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
   /** Looks after leases that were taken before this process began, too. Without it that begins with the first `take`. */
   start(): void {
     this.#recovery.start();

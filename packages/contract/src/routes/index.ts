@@ -7,6 +7,7 @@ import { health } from './health.ts';
 import { jobActions } from './job-actions.ts';
 import { jobEvents } from './job-events.ts';
 import { jobs } from './jobs.ts';
+import { leases } from './leases.ts';
 import { limits } from './limits.ts';
 import { queueActions } from './queue-actions.ts';
 import { queues } from './queues.ts';
@@ -22,6 +23,7 @@ export const routes = {
   ...jobActions,
   ...jobEvents,
   ...jobs,
+  ...leases,
   ...limits,
   ...queueActions,
   ...queues,
