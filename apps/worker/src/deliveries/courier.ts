@@ -51,7 +51,7 @@ export interface Parcel {
 }
 
 /** Beyond a request's own time: for its place to be given back by its holder. */
-const PLACE_SLACK_MS = 10_000;
+const PLACE_SLACK_MS = 3_000;
 /** Deliveries wait for a host that is down without spending attempts, but not for ever. */
 const MAX_HELD_MS = 86_400_000;
 /** Of each attempt but the last, so that a job with many stays small. */

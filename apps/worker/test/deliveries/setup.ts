@@ -71,7 +71,11 @@ export async function receiver(
   };
 }
 
-export async function setup(t: TestContext, { queues = [] }: { queues?: string[] } = {}) {
+/** A worker for deliveries, unless `deliveryWorkers` is 0, and one for each of `queues`. */
+export async function setup(
+  t: TestContext,
+  { queues = [], deliveryWorkers = 1 }: { queues?: string[]; deliveryWorkers?: 0 | 1 } = {},
+) {
   const redis = await testRedis(t);
   const { client, keys } = redis;
   const lines: string[] = [];
@@ -106,7 +110,7 @@ export async function setup(t: TestContext, { queues = [] }: { queues?: string[]
     workers.push(worker);
     return worker;
   };
-  for (const queue of [DELIVERY_QUEUE, ...queues]) work(queue);
+  for (const queue of [...(deliveryWorkers ? [DELIVERY_QUEUE] : []), ...queues]) work(queue);
   t.onTestFinished(async () => {
     await Promise.all(workers.map((worker) => worker.stop(0)));
     await jobs.close();
@@ -120,6 +124,7 @@ export async function setup(t: TestContext, { queues = [] }: { queues?: string[]
   };
   return {
     redis,
+    master,
     jobs,
     endpoints,
     deliveries,

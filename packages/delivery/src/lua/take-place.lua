@@ -11,7 +11,8 @@
 --
 -- Reply: {1, 0, 0} taken · {0, wait_ms, 0} none is free · {-1, wait_ms, down_for_ms} the host is down
 local FIRST_PLACES, FIRST_TOOK_MS = 8, 50
-local MIN_WAIT_MS, MAX_WAIT_MS, PROBED_MS, DOWN_STEP_MS, DOWN_SPREAD_MS = 10, 10000, 1000, 10, 20000
+local MIN_WAIT_MS, MAX_WAIT_MS, MIN_WINDOW_MS = 10, 10000, 250
+local PROBED_MS, DOWN_STEP_MS, DOWN_SPREAD_MS = 1000, 10, 20000
 
 local state, places = KEYS[1], KEYS[2]
 local lease, limit, lease_ms, keep_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -58,9 +59,10 @@ end
 local allowed = math.min(limit, FIRST_PLACES + trust)
 if redis.call('ZCARD', places) < allowed then return take() end
 
--- A host that has not answered yet will take as long as its oldest request has already, at least.
+-- A host that has not answered yet will take as long as its oldest request has already, at least; a place is free at the
+-- latest when the first lease ends.
 local oldest = redis.call('ZRANGE', places, 0, 0, 'WITHSCORES')
-local age = oldest[2] and now - (number(oldest[2]) - lease_ms) or 0
-local expected = math.max(took > 0 and took or FIRST_TOOK_MS, age)
-local window = math.min(MAX_WAIT_MS, math.max(250, 4 * expected))
-return { 0, wait(now, expected / allowed, window), 0 }
+local ends_in = oldest[2] and number(oldest[2]) - now or 0
+local expected = math.max(took > 0 and took or FIRST_TOOK_MS, lease_ms - ends_in)
+local window = math.min(MAX_WAIT_MS, math.max(MIN_WINDOW_MS, math.min(4 * expected, ends_in)))
+return { 0, wait(now, math.min(expected / allowed, window), window), 0 }
