@@ -133,18 +133,23 @@ function readServices(env: Env, roles: RolesConfig): ServiceConfig[] {
   return parseServices({ text, origin: path, env, roles });
 }
 
+/** Jobs of `pull-…` wait for workers outside, which lease them. */
+const DEFAULT_QUEUES = ['*', '!pull-*'];
+
 function readQueues(env: Env): string[] {
   const patterns = env.list('WORKER_QUEUES');
   for (const pattern of patterns) {
-    if (isQueuePattern(pattern)) continue;
+    if (isQueuePattern(pattern.replace(/^!/, ''))) continue;
     env.fault({
       name: 'WORKER_QUEUES',
       got: `'${pattern}'`,
-      wanted: 'a comma list of queue names (letters, digits, - and _), * for any characters',
-      example: 'WORKER_QUEUES=emails,reports-*',
+      wanted:
+        'a comma list of queue names (letters, digits, - and _), * for any characters, ! to leave some out',
+      example: 'WORKER_QUEUES=emails,reports-*,!reports-daily',
     });
   }
-  return patterns.length === 0 ? ['*'] : patterns;
+  if (patterns.length === 0) return DEFAULT_QUEUES;
+  return patterns.every((pattern) => pattern.startsWith('!')) ? ['*', ...patterns] : patterns;
 }
 
 /** `20`, or `emails=2,reports-*=1,*=20`. */

@@ -1,10 +1,10 @@
 /** This file owns which queues this process serves: one job worker for each, appearing and going as queues do. */
 import type { JobWorker, WorkerHealth } from '@sluice/jobs/worker';
 import type { Log, Service } from '@sluice/runtime';
-import { isPlainName, matchesQueue } from './queue-pattern.ts';
+import { isPlainName, servesQueue } from './queue-pattern.ts';
 
 export interface FleetOptions {
-  /** Names and patterns; a plain name is served before its queue exists. */
+  /** Names, patterns, and patterns left out with `!`; a plain name is served before its queue exists. */
   patterns: readonly string[];
   listQueues: () => Promise<string[]>;
   /** Makes a queue that is served by name known to consoles, also when its jobs come from elsewhere. */
@@ -76,10 +76,7 @@ export class Fleet implements Service {
   #follow(known: readonly string[]): void {
     if (this.#isStopped) return;
     const { patterns } = this.#options;
-    const wanted = new Set([
-      ...this.#plainNames(),
-      ...known.filter((queue) => patterns.some((pattern) => matchesQueue(pattern, queue))),
-    ]);
+    const wanted = new Set([...this.#plainNames(), ...known.filter((queue) => servesQueue(patterns, queue))]);
     for (const queue of wanted) this.#serve(queue);
     for (const queue of this.#workers.keys()) if (!wanted.has(queue)) this.#leave(queue);
   }
@@ -112,6 +109,7 @@ export class Fleet implements Service {
   }
 
   #plainNames(): string[] {
-    return this.#options.patterns.filter(isPlainName);
+    const { patterns } = this.#options;
+    return patterns.filter((each) => isPlainName(each) && servesQueue(patterns, each));
   }
 }

@@ -1,4 +1,4 @@
-/** This file owns patterns over queue names: a name, or a name with `*` for any characters. */
+/** This file owns patterns over queue names: a name, or a name with `*` for any characters; a list may leave some out with `!`. */
 
 const PATTERN = /^[A-Za-z0-9_*-]{1,64}$/;
 
@@ -27,4 +27,10 @@ export function matchesQueue(pattern: string, queue: string): boolean {
     at = found + part.length;
   }
   return true;
+}
+
+/** Whether a list of patterns names this queue, and no `!pattern` in it leaves it out. */
+export function servesQueue(patterns: readonly string[], queue: string): boolean {
+  const isLeftOut = patterns.some((each) => each.startsWith('!') && matchesQueue(each.slice(1), queue));
+  return !isLeftOut && patterns.some((each) => matchesQueue(each, queue));
 }

@@ -21,7 +21,7 @@ test('needs nothing said', () => {
   expect(config).toEqual({
     dataDirectory: '.sluice',
     maxValueBytes: 1_048_576,
-    queues: ['*'],
+    queues: ['*', '!pull-*'],
     concurrency: [{ pattern: '*', attempts: 10 }],
     rates: [],
     processorsFolder: undefined,

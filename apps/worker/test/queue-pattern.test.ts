@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isQueuePattern, matchesQueue } from '../src/queue-pattern.ts';
+import { isQueuePattern, matchesQueue, servesQueue } from '../src/queue-pattern.ts';
 
 test.for([
   ['emails', 'emails', true],
@@ -19,6 +19,15 @@ test.for([
   ['a.c', 'abc', false],
 ] as const)("'%s' and '%s': %s", ([pattern, queue, matches]) => {
   expect(matchesQueue(pattern, queue)).toBe(matches);
+});
+
+test.for([
+  [['*', '!pull-*'], 'mail', true],
+  [['*', '!pull-*'], 'pull-mail', false],
+  [['!mail', 'mail'], 'mail', false],
+  [['!mail'], 'other', false],
+] as const)("%s, queue '%s': served %s", ([patterns, queue, isServed]) => {
+  expect(servesQueue(patterns, queue)).toBe(isServed);
 });
 
 test('takes no time over a pattern made to take long', () => {
