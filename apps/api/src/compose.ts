@@ -3,7 +3,8 @@ import { setMaxListeners } from 'node:events';
 import { KeyRing } from '@sluice/access';
 import { Channels } from '@sluice/channel';
 import { keyspace } from '@sluice/config';
-import { isJobId, Jobs, knownQueues } from '@sluice/jobs';
+import { Deliveries, Endpoints, Targets } from '@sluice/delivery';
+import { isJobId, Jobs, knownQueues, registerQueue } from '@sluice/jobs';
 import { clientAddressBy, Limiter } from '@sluice/rate-limit';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
 import { Sessions } from '@sluice/session';
@@ -23,6 +24,8 @@ import { registerLimitMetrics } from './limit-metrics.ts';
 import { cacheHandlers } from './routes/cache.ts';
 import { cacheOperationHandlers } from './routes/cache-operations.ts';
 import { channelHandlers } from './routes/channels.ts';
+import { deliveryHandlers } from './routes/deliveries.ts';
+import { endpointHandlers } from './routes/endpoints.ts';
 import { flowHandlers } from './routes/flows.ts';
 import { healthHandlers } from './routes/health.ts';
 import { jobActionHandlers } from './routes/job-actions.ts';
@@ -34,6 +37,7 @@ import { queueActionHandlers } from './routes/queue-actions.ts';
 import { queueHandlers } from './routes/queues.ts';
 import { schedulerHandlers } from './routes/schedulers.ts';
 import { sessionHandlers } from './routes/sessions.ts';
+import { targetHandlers } from './routes/targets.ts';
 import { HttpServer } from './server.ts';
 import { SessionStore } from './session-store.ts';
 
@@ -98,6 +102,11 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     start: () => jobs.leases.start(),
     stop: () => jobs.leases.stop(),
   };
+
+  const queueClient = connections.role('queue');
+  const endpoints = new Endpoints({ client: queueClient, keys, master: secret });
+  const deliveries = new Deliveries({ endpoints, master: secret });
+  const targets = new Targets({ client: queueClient, keys, endpoints });
 
   const sessionStore = new SessionStore({
     kind: config.roles.sessionDriver,
@@ -168,6 +177,9 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       ...queueActionHandlers({ jobs }),
       ...schedulerHandlers({ jobs }),
       ...flowHandlers({ jobs }),
+      ...deliveryHandlers({ jobs, deliveries }),
+      ...endpointHandlers({ endpoints }),
+      ...targetHandlers({ targets, announce: (queue) => registerQueue(queueClient, keys, queue) }),
       ...leaseHandlers({ jobs }),
       ...limitHandlers({ limiter }),
       ...channelHandlers({ channels, keyRing, stopping: stopping.signal }),

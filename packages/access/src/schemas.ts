@@ -19,7 +19,7 @@ import { z } from 'zod';
 export const SCOPE_VERBS = {
   cache: ['read', 'write', 'delete', 'flush'],
   jobs: ['enqueue', 'read', 'manage', 'consume'],
-  deliveries: ['send'],
+  deliveries: ['send', 'read', 'manage'],
   limits: ['consume', 'read', 'manage'],
   sessions: ['read', 'write'],
   channels: ['publish', 'subscribe'],

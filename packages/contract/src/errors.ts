@@ -3,6 +3,7 @@
 import type { AccessErrorCode } from '@sluice/access/schemas';
 import type { CacheErrorCode } from '@sluice/cache/schemas';
 import type { ChannelErrorCode } from '@sluice/channel/schemas';
+import type { DeliveryErrorCode } from '@sluice/delivery/schemas';
 import type { JobsErrorCode } from '@sluice/jobs/schemas';
 import type { LimitErrorCode } from '@sluice/rate-limit/schemas';
 import type { SessionErrorCode } from '@sluice/session/schemas';
@@ -37,6 +38,7 @@ export type ErrorCode =
   | AccessErrorCode
   | CacheErrorCode
   | ChannelErrorCode
+  | DeliveryErrorCode
   | JobsErrorCode
   | LimitErrorCode
   | SessionErrorCode
@@ -115,6 +117,14 @@ export const STATUS = {
   channel_position_invalid: 400,
   channel_readers_full: 503,
   channel_readers_of_key_full: 429,
+  delivery_invalid: 400,
+  delivery_conflict: 409,
+  endpoint_not_found: 404,
+  endpoint_gone: 409,
+  endpoint_secrets_full: 409,
+  endpoints_full: 409,
+  target_not_found: 404,
+  targets_full: 409,
   record_invalid: 400,
   record_unknown: 404,
   name_taken: 409,

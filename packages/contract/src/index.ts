@@ -10,6 +10,7 @@ export {
   type RouteReply,
   route,
 } from './route.ts';
+export { newDelivery } from './routes/deliveries.ts';
 export { routes } from './routes/index.ts';
 export { newJob } from './routes/jobs.ts';
 export { completedLease } from './routes/leases.ts';

@@ -1,15 +1,13 @@
 /** This file owns the answers to enqueueing, reading and waiting for jobs. */
 import { type ErrorCode, newJob, type routes } from '@sluice/contract';
-import type { EnqueuedJob, EnqueueResult, JobEnd, Jobs, NewJob } from '@sluice/jobs';
-import { redisFault } from '@sluice/redis';
+import type { EnqueuedJob, JobEnd, Jobs, NewJob } from '@sluice/jobs';
 import { DomainError, stringifyCarrying } from '@sluice/runtime';
 import type { Call, Handlers } from '../http/call.ts';
-import { failureBody } from '../http/failure.ts';
 import { json, jsonText, type Reply } from '../http/reply.ts';
+import { type Checked, checkItem, enqueueMany } from './job-batch.ts';
 import { jobBody } from './job-body.ts';
 
 type JobRoutes = Pick<typeof routes, 'enqueueJobs' | 'listJobs' | 'getJob' | 'getJobResult'>;
-type EnqueueCall = Call<typeof routes.enqueueJobs>;
 
 /** `stopping` ends waits when the process has been asked to stop. */
 export function jobHandlers({ jobs, stopping }: { jobs: Jobs; stopping: AbortSignal }): Handlers<JobRoutes> {
@@ -26,7 +24,12 @@ export function jobHandlers({ jobs, stopping }: { jobs: Jobs; stopping: AbortSig
 
   return {
     enqueueJobs: async (call) => {
-      if ('resource' in call.body) return await enqueueMany(jobs, call, call.body.resource);
+      if ('resource' in call.body) {
+        const { queue } = call.params;
+        const items = call.body.resource.map(checkJob);
+        const isContinued = call.query.continue ?? false;
+        return await enqueueMany(jobs, queue, items, { isContinued, requestId: call.requestId });
+      }
       const { queue } = call.params;
       const { idempotency_key: ownKey, ...job } = call.body;
       const idempotencyKey = ownKey ?? call.header('idempotency-key');
@@ -61,7 +64,7 @@ export function jobHandlers({ jobs, stopping }: { jobs: Jobs; stopping: AbortSig
   };
 }
 
-function enqueuedReply({ id, queue, name, state }: EnqueuedJob, status: number): Reply {
+export function enqueuedReply({ id, queue, name, state }: EnqueuedJob, status: number): Reply {
   return json(status, { id, queue, name, state }, { Location: `/api/v2/queues/${queue}/jobs/${id}` });
 }
 
@@ -78,67 +81,11 @@ function endReply(id: string, end: Extract<JobEnd, { kind: 'completed' | 'failed
   });
 }
 
-/** All items, or none unless `?continue=true`; then every item tells how it went. */
-async function enqueueMany(jobs: Jobs, call: EnqueueCall, items: readonly unknown[]): Promise<Reply> {
-  const checked = items.map(checkItem);
-  const isRefused = !call.query.continue && checked.some((item) => 'error' in item);
-  const valid = isRefused ? [] : checked.flatMap((item) => ('job' in item ? [item.job] : []));
-  const written = await jobs.enqueueMany(call.params.queue, valid, {
-    onInvalid: call.query.continue ? 'skip' : 'refuse',
-  });
-  let next = 0;
-  const results = checked.map((item): EnqueueResult => {
-    if ('error' in item) return { ok: false, error: item.error };
-    return isRefused ? { ok: false, error: refused() } : (written[next++] as EnqueueResult);
-  });
-  return batchReply(results, call.requestId);
-}
-
-function batchReply(results: readonly EnqueueResult[], requestId: string): Reply {
-  const failures = results.flatMap((result) => (result.ok ? [] : [result.error]));
-  if (failures.length === 0)
-    return json(201, { resource: results.map((result) => ({ id: idOf(result), success: true })) });
-  // Redis away from the beginning is no fault of any job: the whole answer says so.
-  if (failures.length === results.length && failures.every((error) => redisFault(error))) throw failures[0];
-  throw new DomainError<ErrorCode>(
-    'batch_failed',
-    `${failures.length} of ${results.length} jobs were not enqueued.`,
-    {
-      details: {
-        error: results.flatMap(({ ok }, index) => (ok ? [] : [index])),
-        resource: results.map((result) =>
-          result.ok
-            ? { id: result.job.id, success: true }
-            : { success: false, error: failureBody(result.error, requestId) },
-        ),
-      },
-    },
-  );
-}
-
-type CheckedItem = { job: NewJob } | { error: DomainError<ErrorCode> };
-
-function checkItem(item: unknown): CheckedItem {
-  const parsed = newJob.safeParse(item);
-  if (parsed.success) {
-    const { idempotency_key: idempotencyKey, ...job } = parsed.data;
-    return { job: { ...job, idempotencyKey } };
-  }
-  const issues = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
-  const [first] = issues;
-  return {
-    error: new DomainError('job_invalid', `${first?.path || 'job'}: ${first?.message}`, {
-      details: { issues },
-    }),
-  };
-}
-
-function idOf(result: EnqueueResult): string | undefined {
-  return result.ok ? result.job.id : undefined;
-}
-
-function refused(): DomainError<ErrorCode> {
-  return new DomainError('batch_refused', 'Not enqueued, because another job of the batch is invalid.');
+function checkJob(item: unknown): Checked<NewJob> {
+  const checked = checkItem(newJob, item, 'job_invalid', 'job');
+  if ('error' in checked) return checked;
+  const { idempotency_key: idempotencyKey, ...job } = checked.value;
+  return { value: { ...job, idempotencyKey } };
 }
 
 function notFound(queue: string, id: string): DomainError<ErrorCode> {

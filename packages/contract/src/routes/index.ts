@@ -2,6 +2,8 @@
 import { cache } from './cache.ts';
 import { cacheOperations } from './cache-operations.ts';
 import { channels } from './channels.ts';
+import { deliveries } from './deliveries.ts';
+import { endpoints } from './endpoints.ts';
 import { flows } from './flows.ts';
 import { health } from './health.ts';
 import { jobActions } from './job-actions.ts';
@@ -13,11 +15,14 @@ import { queueActions } from './queue-actions.ts';
 import { queues } from './queues.ts';
 import { schedulers } from './schedulers.ts';
 import { sessions } from './sessions.ts';
+import { targets } from './targets.ts';
 
 export const routes = {
   ...cache,
   ...cacheOperations,
   ...channels,
+  ...deliveries,
+  ...endpoints,
   ...flows,
   ...health,
   ...jobActions,
@@ -29,4 +34,5 @@ export const routes = {
   ...queues,
   ...schedulers,
   ...sessions,
+  ...targets,
 };

@@ -95,7 +95,7 @@ const jobResult = z
   })
   .meta({ id: 'JobResult' });
 
-const batchReply = z.object({
+export const batchReply = z.object({
   resource: z.array(
     z.object({ id: z.string().optional(), success: z.boolean(), error: z.unknown().optional() }),
   ),
