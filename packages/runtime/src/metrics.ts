@@ -1,5 +1,20 @@
 /** This file owns metrics: the only prom-client of the house. Names carry units; labels come from closed lists. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { createRequire } from 'node:module';
+import type * as PromClient from 'prom-client';
+
+/**
+ * The parts of prom-client that every process needs, each by its file: the whole of it brings a push gateway, the
+ * aggregation of clusters and OpenTelemetry along, 85 files that a start would wait for.
+ */
+const load = createRequire(import.meta.url);
+const Registry: typeof PromClient.Registry = load('prom-client/lib/registry');
+const Counter: typeof PromClient.Counter = load('prom-client/lib/counter');
+const Gauge: typeof PromClient.Gauge = load('prom-client/lib/gauge');
+const Histogram: typeof PromClient.Histogram = load('prom-client/lib/histogram');
+
+type Counter<L extends string> = PromClient.Counter<L>;
+type Gauge<L extends string> = PromClient.Gauge<L>;
+type Histogram<L extends string> = PromClient.Histogram<L>;
 
 export type { Counter, Gauge, Histogram } from 'prom-client';
 
@@ -11,11 +26,11 @@ export const LATENCY_BUCKETS_SECONDS = [
 export class Metrics {
   readonly #registry = new Registry();
   readonly #collectors: (() => Promise<void>)[] = [];
+  #isWithoutProcess: boolean;
 
-  /** `processMetrics` adds Node's own (memory, handles, event-loop lag); default true. */
+  /** `processMetrics` adds Node's own (memory, handles, event-loop lag), kept from the first scrape on; default true. */
   constructor(options: { processMetrics?: boolean } = {}) {
-    if (options.processMetrics ?? true)
-      collectDefaultMetrics({ register: this.#registry, prefix: 'sluice_' });
+    this.#isWithoutProcess = options.processMetrics ?? true;
   }
 
   counter<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
@@ -55,11 +70,18 @@ export class Metrics {
 
   /** The Prometheus text format 0.0.4. */
   async text(): Promise<string> {
+    if (this.#isWithoutProcess) this.#addProcess();
     await Promise.all(this.#collectors.map((collect) => collect()));
     return await this.#registry.metrics();
   }
 
   get contentType(): string {
     return this.#registry.contentType;
+  }
+
+  #addProcess(): void {
+    this.#isWithoutProcess = false;
+    const { collectDefaultMetrics } = load('prom-client') as typeof PromClient;
+    collectDefaultMetrics({ register: this.#registry, prefix: 'sluice_' });
   }
 }
