@@ -30,8 +30,28 @@ export function createLog(options: {
     serializers: { err: (described: unknown) => described },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
   };
-  const log = destination ? pino(settings, destination) : pino(settings);
-  return withSafeChildren(log);
+  return withSafeChildren(pino(settings, destination ?? standardOutput()));
+}
+
+/** How long a line may wait for others: a write of its own costs a busy process a tenth of its time. */
+const GATHER_MS = 20;
+
+/** Lines leave together; what has not left when the process exits, for whatever reason it can know of, leaves then. */
+function standardOutput(): { write(line: string): void } {
+  const output = pino.destination({ dest: 1, sync: false });
+  let gathered = '';
+  const leave = () => {
+    if (gathered !== '') output.write(gathered);
+    gathered = '';
+  };
+  // Before pino's own listener, which writes what the output still holds.
+  process.prependListener('exit', leave);
+  return {
+    write(line) {
+      if (gathered === '') setTimeout(leave, GATHER_MS).unref();
+      gathered += line;
+    },
+  };
 }
 
 /** pino formats the fields of lines, not those that a child brings to each of its lines. */

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { createLog, DomainError, type Log } from '../src/index.ts';
 
@@ -174,5 +176,39 @@ describe('an error', () => {
     log.error({ error }, 'm');
 
     expect(lines).toHaveLength(1);
+  });
+});
+
+describe('standard output', () => {
+  const child = (script: string, options: { stopAfterFirstLine?: boolean } = {}) => {
+    const source = `import { createLog } from '@sluice/runtime'; const log = createLog({ name: 'child' }); ${script}`;
+    const args = ['--conditions=@sluice/source', '--import=tsx', '--input-type=module', '-e', source];
+    const process = spawn(globalThis.process.execPath, args, { cwd: import.meta.dirname });
+    let text = '';
+    process.stdout.on('data', (chunk) => {
+      text += chunk;
+      if (options.stopAfterFirstLine) process.kill('SIGKILL');
+    });
+    return once(process, 'close').then(() =>
+      text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).msg),
+    );
+  };
+
+  test('has every line of a process that ends, by itself or with an error', async () => {
+    const lines = Array.from({ length: 300 }, (_, index) => `line ${index}`);
+    const logAll = 'for (let i = 0; i < 300; i += 1) log.info("line " + i);';
+
+    expect(await child(logAll)).toEqual(lines);
+    expect(await child(`${logAll} process.exit(1);`)).toEqual(lines);
+    expect(await child(`${logAll} setTimeout(() => { throw new Error('thrown'); });`)).toEqual(lines);
+  });
+
+  test('has a line soon, though nothing follows it', async () => {
+    expect(
+      await child("log.info('alone'); setInterval(() => {}, 1_000);", { stopAfterFirstLine: true }),
+    ).toEqual(['alone']);
   });
 });
