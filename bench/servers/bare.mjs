@@ -1,7 +1,7 @@
 /** This file owns the floor: Hono alone, answers of the same sizes as ours, no Redis; and Hono with nothing of ours but the headers of every answer. */
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
-import { jsonText, respond } from '../../apps/api/dist/http/reply.js';
+import { jsonText, withCommonHeaders } from '../../apps/api/dist/http/reply.js';
 import { requestIdOf } from '../../apps/api/dist/http/request-id.js';
 
 const JSON_TYPE = { 'Content-Type': 'application/json; charset=utf-8' };
@@ -11,7 +11,10 @@ const enqueued = '{"id":"j_01J0000000000000000000000","queue":"bench","name":"be
 
 const app = new Hono();
 app.get('/livez', (c) => c.body('{"status":"ok"}', 200, JSON_TYPE));
-app.get('/headers', () => respond(jsonText(200, '{"status":"ok"}'), requestIdOf(undefined), 'GET'));
+app.get('/headers', () => {
+  const { body, ...init } = withCommonHeaders(jsonText(200, '{"status":"ok"}'), requestIdOf(undefined));
+  return new Response(body, init);
+});
 app.get('/api/v2/redis/:key', (c) => c.body(value, 200, JSON_TYPE));
 app.post('/api/v2/redis', async (c) => {
   const { resource } = await c.req.json();

@@ -1,61 +1,90 @@
 /**
  * This file owns the four doors behind one address: everything with a name of ours, the keys of cache services, whose
- * names are the user's, what lies beside those keys, and pages. They are four routers because a path that two patterns
- * match would take Hono's slow way, and take every other path with it.
+ * names are the user's, what lies beside those keys, and pages. Each has a router of its own, because a path that two
+ * patterns match would take the router's slow way, and take every other path with it.
  */
-import { type RouteDeclaration, routes } from '@sluice/contract';
-import { Hono } from 'hono';
-import { HTTPException } from 'hono/http-exception';
+import { type ErrorCode, type RouteDeclaration, routes } from '@sluice/contract';
+import { DomainError } from '@sluice/runtime';
 import type { Handlers } from './http/call.ts';
+import { Exchange } from './http/exchange.ts';
+import { Router } from './http/router.ts';
 import {
-  type App,
-  type Binding,
   type Door,
+  type Endpoint,
+  endpointOf,
+  failedReply,
   methodsOf,
-  mount,
-  serveFailure,
-  serveUnknown,
-} from './http/mount.ts';
+  serve,
+  unserved,
+} from './http/serve.ts';
 import { isCachePath, isOperationPath, rawPath } from './http/target.ts';
+import type { Fallback, Listener, Pages } from './pages.ts';
 
-export type Fetch = (request: Request, binding: Binding) => Response | Promise<Response>;
+/** Characters of a host and its port (RFC 3986 §3.2.2). */
+const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
 
-export interface Pages {
-  /** Pages with a life of their own (the board, the API docs); they answer for everything below `path`. */
-  path: string;
-  app: Hono;
-}
-
-/** The API as a fetch function. Throws when a route lacks a handler or an access rule. */
+/** The API as a listener of Node's server. Throws when a route lacks a handler or an access rule. */
 export function createApp(
   handlers: Handlers<typeof routes>,
   door: Door,
   pages: readonly Pages[] = [],
-): Fetch {
+): Listener {
   const all: readonly RouteDeclaration[] = Object.values(routes);
-  const named: App = new Hono();
-  const keys: App = new Hono();
-  const operations: App = new Hono();
-  const paged: App = new Hono();
-  const isPage = (path: string) =>
-    pages.some(({ path: root }) => path === root || path.startsWith(`${root}/`));
+  const named = new Router<Endpoint>();
+  const keys = new Router<Endpoint>();
+  const operations = new Router<Endpoint>();
   const doorOf = (path: string) => {
-    if (!isCachePath(path)) return isPage(path) ? paged : named;
+    if (!isCachePath(path)) return named;
     return isOperationPath(path) ? operations : keys;
   };
   for (const declaration of all) {
     const handler = handlers[declaration.id as keyof typeof handlers];
     if (!handler) throw new TypeError(`route ${declaration.id} has no handler`);
-    mount(doorOf(declaration.path), declaration, handler as never, door);
+    const { method, path } = declaration;
+    doorOf(path).add(method, path, endpointOf(declaration, handler as never));
   }
-  for (const { path, app } of pages) paged.route(path, app);
-  for (const app of [named, keys, operations, paged]) {
-    const here = all.filter(({ path }) => doorOf(path) === app);
-    app.notFound((c) => serveUnknown(c, methodsOf(c.req.path, here), door));
-    app.onError((error, c) =>
-      error instanceof HTTPException ? error.getResponse() : serveFailure(c, error, door),
-    );
-  }
+  const refuse = (exchange: Exchange, error: DomainError<ErrorCode>) =>
+    exchange.answer(failedReply(exchange, error, door));
 
-  return (request, binding) => doorOf(rawPath(binding.incoming?.url ?? request.url)).fetch(request, binding);
+  return (incoming, outgoing) => {
+    const exchange = new Exchange(incoming, outgoing);
+    const path = rawPath(exchange.target);
+    const page = pages.find(({ path: root }) => path === root || path.startsWith(`${root}/`));
+    if (!HOST.test(exchange.header('host') ?? '')) {
+      refuse(exchange, new DomainError('input_invalid', 'The Host header is malformed.'));
+      return;
+    }
+    if (page) {
+      page.listen(incoming, outgoing);
+      return;
+    }
+    const router = doorOf(path);
+    const match = router.find(exchange.method, path);
+    if (!match) {
+      const here = all.filter((declaration) => doorOf(declaration.path) === router);
+      refuse(exchange, unserved(exchange.method, methodsOf(path, here)));
+      return;
+    }
+    serve(exchange, match.found, match.params, door).catch((error: unknown) => {
+      failedReply(exchange, error, door);
+      exchange.abandon();
+    });
+  };
+}
+
+/** What pages do not answer themselves, in the one envelope. */
+export function pageFallback(door: Door): Fallback {
+  return (request, error) => {
+    const { method, headers } = request;
+    const {
+      status,
+      body,
+      headers: replyHeaders,
+    } = failedReply(
+      { method, header: (name) => headers.get(name) ?? undefined },
+      error ?? unserved(method, []),
+      door,
+    );
+    return new Response(body, { status, headers: replyHeaders });
+  };
 }

@@ -8,19 +8,18 @@ import { isJobId, Jobs, knownQueues, registerQueue } from '@sluice/jobs';
 import { clientAddressBy, Limiter } from '@sluice/rate-limit';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
 import { Sessions } from '@sluice/session';
-import { createApp } from './app.ts';
+import { createApp, pageFallback } from './app.ts';
 import { CacheServices } from './cache-services.ts';
 import type { ApiConfig } from './config.ts';
 import { Connections } from './connections.ts';
-import { createDocs } from './docs.ts';
 import { FirstKey } from './first-key.ts';
 import { registerGauges } from './gauges.ts';
 import { createAuthentication } from './http/authentication.ts';
 import { createAdmission } from './http/limit.ts';
-import type { Door } from './http/mount.ts';
 import { createObserver } from './http/observation.ts';
-import { lazyPages } from './lazy-pages.ts';
+import type { Door } from './http/serve.ts';
 import { registerLimitMetrics } from './limit-metrics.ts';
+import { lazyPages } from './pages.ts';
 import { cacheHandlers } from './routes/cache.ts';
 import { cacheOperationHandlers } from './routes/cache-operations.ts';
 import { channelHandlers } from './routes/channels.ts';
@@ -154,7 +153,8 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     maxBatchBytes: config.maxBatchBytes,
     observe: createObserver({ log, metrics, accessLog: config.accessLog }),
   };
-  const board = lazyPages(BOARD_PATH, async () => {
+  const fallback = pageFallback(door);
+  const openBoard = async () => {
     const { createBoard } = await import('./board/board.ts');
     const { BullQueues } = await import('./board/bullmq.ts');
     const client = connections.role('queue');
@@ -165,9 +165,18 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       secret: deriveSecret(secret, 'board'),
       clientAddress,
       log,
-    });
-  });
-  const fetch = createApp(
+    }).app;
+  };
+  const pages = [
+    lazyPages(BOARD_PATH, openBoard, fallback),
+    lazyPages(
+      '/openapi.json',
+      async () => (await import('./docs.ts')).createDocument({ version: VERSION }),
+      fallback,
+    ),
+    lazyPages('/docs', async () => (await import('./docs.ts')).createDocs(), fallback),
+  ];
+  const listener = createApp(
     {
       ...healthHandlers({ connections, firstKey, metrics, stopping: stopping.signal }),
       ...jobHandlers({ jobs, stopping: stopping.signal }),
@@ -188,9 +197,9 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       ...cacheOperationHandlers({ services: cacheServices, stopping: stopping.signal, version: VERSION }),
     },
     door,
-    [board, ...createDocs({ version: VERSION })],
+    pages,
   );
-  const server = new HttpServer({ fetch, host: config.host, port: config.port, stopping });
+  const server = new HttpServer({ listener, host: config.host, port: config.port, stopping });
   return {
     server,
     keyRing,

@@ -5,7 +5,6 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { routes } from '@sluice/contract';
 import { Hono } from 'hono';
-import type { Pages } from './app.ts';
 
 const TITLE = 'Sluice';
 const DESCRIPTION =
@@ -49,16 +48,19 @@ const START = `SwaggerUIBundle({
 });
 `;
 
-/** Pages for everyone: the document tells what there is, not what is in it. */
-export function createDocs(options: { version: string }): Pages[] {
-  const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
-  let documentText: Promise<string> | undefined;
-
-  const document = new Hono().get('/', async (c) => {
-    documentText ??= printDocument(options.version);
-    return c.body(await documentText, 200, { 'Content-Type': 'application/json; charset=utf-8' });
+/** The document, for everyone: it tells what there is, not what is in it. */
+export function createDocument(options: { version: string }): Hono {
+  let text: Promise<string> | undefined;
+  return new Hono().get('/', async (c) => {
+    text ??= printDocument(options.version);
+    return c.body(await text, 200, { 'Content-Type': 'application/json; charset=utf-8' });
   });
-  const page = new Hono()
+}
+
+/** The page that shows it. */
+export function createDocs(): Hono {
+  const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+  return new Hono()
     .get('/', (c) =>
       c.body(PAGE, 200, {
         'Content-Type': 'text/html; charset=utf-8',
@@ -73,10 +75,6 @@ export function createDocs(options: { version: string }): Pages[] {
       const stream = Readable.toWeb(createReadStream(join(folder, c.req.param('file')))) as ReadableStream;
       return c.body(stream, 200, { 'Content-Type': type, 'Cache-Control': 'public, max-age=3600' });
     });
-  return [
-    { path: '/openapi.json', app: document },
-    { path: '/docs', app: page },
-  ];
 }
 
 /** Loaded by the first who asks: a start needs neither the generator nor the document. */

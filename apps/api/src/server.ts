@@ -1,14 +1,8 @@
 /** This file owns the HTTP server: its bounds against slow and malformed clients, and its graceful stop. */
-
-import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
-import type { ErrorCode } from '@sluice/contract';
 import type { Service } from '@sluice/runtime';
-import { DomainError } from '@sluice/runtime';
-import type { Fetch } from './app.ts';
-import { failure } from './http/failure.ts';
+import type { Listener } from './pages.ts';
 
 /** Long enough for a slow phone, short enough that a slow-header client cannot hold a socket for free. */
 const LIMITS = {
@@ -30,19 +24,13 @@ export class HttpServer implements Service {
   readonly #stopping: AbortController;
 
   /** `stopping` is aborted as the stop begins, so that long polls and streams end. */
-  constructor(options: { fetch: Fetch; host: string; port: number; stopping: AbortController }) {
+  constructor(options: { listener: Listener; host: string; port: number; stopping: AbortController }) {
     this.#host = options.host;
     this.#port = options.port;
     this.#stopping = options.stopping;
-    const listener = getRequestListener(
-      (request, binding) => options.fetch(request, binding as Parameters<Fetch>[1]),
-      {
-        errorHandler: malformedTarget,
-      },
-    );
     this.#server = createServer(LIMITS, (incoming, outgoing) => {
       if (this.#stopping.signal.aborted) outgoing.setHeader('Connection', 'close');
-      void listener(incoming, outgoing);
+      options.listener(incoming, outgoing);
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.timeout = SILENT_SOCKET_TIMEOUT_MS;
@@ -76,18 +64,4 @@ export class HttpServer implements Service {
       this.#server.closeIdleConnections();
     });
   }
-}
-
-/** What Hono never sees: a Host header or a target that is no URL. */
-function malformedTarget(): Response {
-  const requestId = randomUUID();
-  const error = new DomainError<ErrorCode>(
-    'input_invalid',
-    'The request line or the Host header is malformed.',
-  );
-  const { reply } = failure(error, requestId);
-  return new Response(reply.body, {
-    status: reply.status,
-    headers: { ...reply.headers, 'X-Request-Id': requestId },
-  });
 }

@@ -9,9 +9,9 @@ import { type ClientAddress, clientAddressBy } from '@sluice/rate-limit';
 import { type Clock, DomainError, type Log, systemClock, within } from '@sluice/runtime';
 import { Hono } from 'hono';
 import { z } from 'zod';
-import type { Pages } from '../app.ts';
 import { readBody } from '../http/body.ts';
-import { REQUEST_DEADLINE_MS } from '../http/mount.ts';
+import { REQUEST_DEADLINE_MS } from '../http/serve.ts';
+import { bodyOf } from '../pages.ts';
 import { FailedAttempts } from './attempts.ts';
 import { type BoardRoute, openBullBoard } from './bull-board.ts';
 import { QueueDirectory, type QueueSource } from './directory.ts';
@@ -64,7 +64,7 @@ const HEADERS: Readonly<Record<string, string>> = {
 const MAX_BODY_BYTES = 16_384;
 const BODY = { schema: z.unknown(), isOptional: true };
 
-export function createBoard(options: BoardOptions): Pages {
+export function createBoard(options: BoardOptions): { path: string; app: Hono } {
   const { keys, queues, secret, log, clock = systemClock, sees = () => true } = options;
   const { clientAddress = clientAddressBy(0) } = options;
   const board = openBullBoard(BOARD_PATH);
@@ -114,7 +114,7 @@ export function createBoard(options: BoardOptions): Pages {
     app.on(route.method, route.path, async (c) => {
       if (typeof offer === 'object') throw new DomainError<ErrorCode>('forbidden', offer.refused);
       const principal = c.get('principal');
-      const body = offer === 'act' ? await readBody(c.req.raw, BODY, MAX_BODY_BYTES) : undefined;
+      const body = offer === 'act' ? await readBody(bodyOf(c.req.raw), BODY, MAX_BODY_BYTES) : undefined;
       const work = serve(route, c, body?.value, (queue) => sees(principal, queue), directory);
       const { status = 200, body: reply } = await within(work, REQUEST_DEADLINE_MS);
       if (offer === 'act') tellAction(log, c, route, status);

@@ -3,7 +3,7 @@ import type { KeyPrincipal } from '@sluice/access';
 import type { ClientAddress } from '@sluice/rate-limit';
 import type { Context } from 'hono';
 import { bearer } from '../http/authentication.ts';
-import type { Binding } from '../http/mount.ts';
+import type { Binding } from '../pages.ts';
 import type { FailedAttempts } from './attempts.ts';
 import type { Sessions } from './session.ts';
 

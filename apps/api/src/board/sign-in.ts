@@ -1,7 +1,7 @@
 /** This file owns the way in and out of the board for people: a form that takes a key, a form that ends the session. */
 import type { Log } from '@sluice/runtime';
 import type { Hono } from 'hono';
-import type { Binding } from '../http/mount.ts';
+import type { Binding } from '../pages.ts';
 import { type BoardContext, type Gate, isFromOwnPage, type Visit } from './gate.ts';
 import { noticePage, PAGE_POLICY, type Page, signInPage, signOutPage } from './pages.ts';
 import type { Sessions } from './session.ts';

@@ -4,6 +4,7 @@ import type { ErrorCode } from '@sluice/contract';
 import { DomainError } from '@sluice/runtime';
 import type { FirstKey } from '../first-key.ts';
 import type { Principal } from './call.ts';
+import type { Exchange } from './exchange.ts';
 import { rawQuery } from './target.ts';
 
 const MISSING =
@@ -21,11 +22,11 @@ export function createAuthentication(options: {
   allowsQueryCredentials: boolean;
 }) {
   const { keyRing, firstKey, allowsQueryCredentials } = options;
-  return (header: (name: string) => string | undefined, target: string): Principal => {
+  return (exchange: Exchange): Principal => {
     const presented =
-      header('x-dreamfactory-api-key') ??
-      bearer(header('authorization')) ??
-      (allowsQueryCredentials ? fromQuery(target) : undefined);
+      exchange.header('x-dreamfactory-api-key') ??
+      bearer(exchange.header('authorization')) ??
+      (allowsQueryCredentials ? fromQuery(exchange.target) : undefined);
     if (presented === undefined || presented === '')
       throw new DomainError<ErrorCode>('unauthenticated', MISSING);
     const principal = keyRing.authenticate(presented);

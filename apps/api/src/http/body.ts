@@ -13,14 +13,22 @@ export interface Body {
   text: string;
 }
 
+export interface BodySource {
+  header(name: string): string | undefined;
+  /** Empty when there is none; `undefined` when it has more than `maxBytes`. */
+  body(maxBytes: number): Promise<Buffer | undefined>;
+}
+
 /** The body of a request, or `undefined` when there is none and the route does not need one. */
 export async function readBody(
-  request: Request,
+  request: BodySource,
   declared: BodyDeclaration,
   maxBytes: number,
 ): Promise<Body | undefined> {
-  const kind = mediaKind(request.headers.get('content-type'));
-  const text = decode(await readBytes(request, maxBytes));
+  const kind = mediaKind(request.header('content-type'));
+  const bytes = await request.body(maxBytes);
+  if (bytes === undefined) throw tooLarge(maxBytes);
+  const text = decode(bytes);
   if (text === '' && declared.isOptional) return undefined;
   if (kind === 'text' && declared.acceptsText) return { value: text, text };
   if (kind !== 'json') {
@@ -32,27 +40,11 @@ export async function readBody(
   return { value: carry(parse(text), text, declared.carried ?? []), text };
 }
 
-function mediaKind(contentType: string | null): 'json' | 'text' | 'other' {
+function mediaKind(contentType: string | undefined): 'json' | 'text' | 'other' {
+  if (contentType === 'application/json') return 'json';
   const type = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (type === 'application/json' || type.endsWith('+json')) return 'json';
   return type.startsWith('text/') ? 'text' : 'other';
-}
-
-/** With a Content-Length, Node's parser holds the body to it; without one (chunked) we count. */
-async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const length = request.headers.get('content-length');
-  if (length !== null) {
-    if (Number(length) > maxBytes) throw tooLarge(maxBytes);
-    return new Uint8Array(await request.arrayBuffer());
-  }
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > maxBytes) throw tooLarge(maxBytes);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function tooLarge(maxBytes: number): DomainError<ErrorCode> {
@@ -61,10 +53,10 @@ function tooLarge(maxBytes: number): DomainError<ErrorCode> {
   });
 }
 
-function decode(bytes: Uint8Array): string {
+function decode(bytes: Buffer): string {
   if (!isUtf8(bytes))
     throw new DomainError<ErrorCode>('json_invalid', 'Invalid JSON: the body is not UTF-8.');
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  return bytes.toString('utf8');
 }
 
 function parse(text: string): unknown {

@@ -9,7 +9,8 @@ import {
   refusalOf,
 } from '@sluice/rate-limit';
 import { REFUSED_ROUTE } from '../limit-config.ts';
-import type { Admission, Arrival, Door } from './mount.ts';
+import type { Exchange } from './exchange.ts';
+import type { Admission, Door } from './serve.ts';
 import { cacheTarget, decodeSegment, isCachePath, rawPath } from './target.ts';
 
 /** Whoever asks whether we live must hear it, whatever else his address does. */
@@ -25,10 +26,10 @@ export function createAdmission(options: {
   const { limiter, clientAddress } = options;
   const addressOf = addressReader(clientAddress);
   const places = new Map<RouteDeclaration, Place>();
-  return (arrival, principal) => {
-    const { route, target } = arrival;
+  return (route, exchange, principal) => {
     if (route.tag === UNLIMITED_TAG) return undefined;
-    const address = addressOf(arrival);
+    const { target } = exchange;
+    const address = addressOf(exchange);
     if (principal === undefined) return admit(limiter, { address, route: REFUSED_ROUTE });
     let place = places.get(route);
     if (!place) {
@@ -51,10 +52,11 @@ async function admit(limiter: Limiter, facts: RequestFacts): Promise<Admission> 
 }
 
 /** Connections are kept alive: the same peers come again and again. */
-function addressReader(clientAddress: ClientAddress): (arrival: Arrival) => string {
+function addressReader(clientAddress: ClientAddress): (exchange: Exchange) => string {
   const known = new Map<string, string>();
-  return ({ remoteAddress = '', header }) => {
-    const forwardedFor = header('x-forwarded-for');
+  return (exchange) => {
+    const { remoteAddress = '' } = exchange;
+    const forwardedFor = exchange.header('x-forwarded-for');
     const before = forwardedFor === undefined ? known.get(remoteAddress) : undefined;
     if (before !== undefined) return before;
     const address = addressKey(clientAddress({ socketAddress: remoteAddress, forwardedFor }));

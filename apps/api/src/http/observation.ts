@@ -1,6 +1,6 @@
 /** This file owns what is kept of each request: one log line and one measurement. */
 import type { Log, Metrics } from '@sluice/runtime';
-import type { Observation } from './mount.ts';
+import type { Observation } from './serve.ts';
 
 /** Asked every few seconds by whoever watches us: a line each would be most of the log. */
 const PROBES: ReadonlySet<string> = new Set(['livez', 'readyz', 'metrics']);

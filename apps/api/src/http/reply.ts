@@ -25,15 +25,13 @@ export function empty(status: number, headers: Record<string, string> = {}): Rep
 }
 
 /**
- * The answer with the headers that every one has (contract.md §1). They are set one by one on the reply's own object:
+ * Gives a reply the headers that every answer has (contract.md §1). They are set one by one on the reply's own object:
  * an object spread together from two becomes a dictionary, whose headers cost Node three times as much to write.
  */
-export function respond(reply: Reply, requestId: string, method: string): Response {
-  const { status, body, headers } = reply;
+export function withCommonHeaders(reply: Reply, requestId: string): Reply {
+  const { headers } = reply;
   headers['X-Request-Id'] = requestId;
   headers['X-Content-Type-Options'] = 'nosniff';
   headers['Cache-Control'] ??= 'no-store';
-  if (method === 'HEAD' && typeof body === 'string')
-    headers['Content-Length'] = String(Buffer.byteLength(body));
-  return new Response(method === 'HEAD' ? null : body, { status, headers });
+  return reply;
 }

@@ -9,7 +9,7 @@ import { FlowProducer, Queue, Worker } from 'bullmq';
 import { Hono } from 'hono';
 import { BOARD_PATH, type BoardOptions, createBoard } from '../../src/board/board.ts';
 import { BullQueues } from '../../src/board/bullmq.ts';
-import type { Binding } from '../../src/http/mount.ts';
+import { type Binding, listenerOf } from '../../src/pages.ts';
 import { HttpServer } from '../../src/server.ts';
 
 export interface BoardUnderTest {
@@ -56,7 +56,7 @@ export async function boardUnderTest(t: TestContext, settings: Settings = {}): P
   const board = createBoard({ keys: ring, queues: source, secret: randomBytes(32), log, ...options });
   const root = new Hono<{ Bindings: Binding }>().route(board.path, board.app);
   const server = new HttpServer({
-    fetch: (request, binding) => root.fetch(request, binding),
+    listener: await listenerOf(root as never),
     host: '127.0.0.1',
     port: 0,
     stopping: new AbortController(),

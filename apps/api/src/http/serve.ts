@@ -1,18 +1,16 @@
-/**
- * This file owns the way of a request: id, key, limits, scope, body, validation, handler, answer, access log. It runs as one Hono handler a route: a chain of middleware, or a header set after `next()`,
- * costs more than the whole rest (110 µs a request, house.md).
- */
+/** This file owns the way of a request: id, key, limits, scope, body, validation, handler, answer, access log. One function, no chain of middleware. */
 import { Grants } from '@sluice/access';
 import type { ErrorCode, RouteDeclaration } from '@sluice/contract';
 import { DomainError, within } from '@sluice/runtime';
-import type { Context, Hono } from 'hono';
 import type { z } from 'zod';
 import { type Body, readBody } from './body.ts';
 import type { Call, Handler, Principal } from './call.ts';
+import type { Exchange } from './exchange.ts';
 import { failure } from './failure.ts';
-import { type Reply, respond } from './reply.ts';
+import { type Reply, withCommonHeaders } from './reply.ts';
 import { requestIdOf } from './request-id.ts';
-import { rawQuery } from './target.ts';
+import type { RawParams } from './router.ts';
+import { decodeSegment, rawQuery } from './target.ts';
 
 /** What the limits say of a request. */
 export interface Admission {
@@ -25,22 +23,17 @@ export interface Admission {
 
 export interface Door {
   /** Who calls; throws `unauthenticated`. */
-  authenticate(header: (name: string) => string | undefined, target: string): Principal;
+  authenticate(exchange: Exchange): Principal;
   /** The limits; `principal` is `undefined` when the key was refused. `undefined`: this request is not limited. */
-  admit?(arrival: Arrival, principal: Principal | undefined): Promise<Admission> | undefined;
+  admit?(
+    route: RouteDeclaration,
+    exchange: Exchange,
+    principal: Principal | undefined,
+  ): Promise<Admission> | undefined;
   maxValueBytes: number;
   maxBatchBytes: number;
   /** Told once for each answer. `error` is what nobody expected, if that was it. */
   observe(observation: Observation): void;
-}
-
-/** What is known of a request before anything of it has been checked. */
-export interface Arrival {
-  route: RouteDeclaration;
-  header(name: string): string | undefined;
-  /** The peer of the socket; `undefined` in a test without one. */
-  remoteAddress: string | undefined;
-  target: string;
 }
 
 export interface Observation {
@@ -54,112 +47,82 @@ export interface Observation {
   error: unknown;
 }
 
-export interface Binding {
-  incoming?: {
-    url?: string;
-    headers: Record<string, string | string[] | undefined>;
-    socket?: { remoteAddress?: string };
-  };
-  outgoing?: { once(event: 'close', listener: () => void): unknown };
-}
-
-export type App = Hono<{ Bindings: Binding }>;
-type HonoContext = Context<{ Bindings: Binding }>;
-
 /** 2 s is promised (contract.md §1); the rest is for the way. */
 export const REQUEST_DEADLINE_MS = 1_800;
 
 const NOBODY: Principal = { kind: 'key', id: 'nobody', label: 'nobody', grants: new Grants([]) };
 
-/** Registers one route. Throws `TypeError` when it has no access rule: such a route must not start. */
-export function mount<R extends RouteDeclaration>(
-  app: App,
-  declaration: R,
-  handler: Handler<R>,
-  door: Door,
-): void {
-  if (declaration.access === undefined) throw new TypeError(`route ${declaration.id} states no access`);
-  // A key may hold any character, line breaks included: the handler says what is wrong with it.
-  const path = declaration.path.replace(/\{key\}$/, ':key{[^]+}').replace(/\{(\w+)\}/g, ':$1');
-  // The published page writes a service's root both with and without a slash.
-  const paths = path.endsWith('/:service') ? [path, `${path}/`] : [path];
-  app.on(declaration.method.toUpperCase(), paths, (c) =>
-    serve(c, declaration, handler as Handler<RouteDeclaration>, door),
-  );
+/** A route and who answers it. */
+export interface Endpoint {
+  declaration: RouteDeclaration;
+  handler: Handler<RouteDeclaration>;
 }
 
-/** Answers what no route serves, in the one envelope: 405 with `Allow` when the path is known, 404 else. */
-export function serveUnknown(c: HonoContext, allowed: readonly string[], door: Door): Response {
-  const { method } = c.req;
+/** Throws `TypeError` when the route has no access rule: such a route must not start. */
+export function endpointOf<R extends RouteDeclaration>(declaration: R, handler: Handler<R>): Endpoint {
+  if (declaration.access === undefined) throw new TypeError(`route ${declaration.id} states no access`);
+  return { declaration, handler: handler as Handler<RouteDeclaration> };
+}
+
+/** What no route serves: 405 with `Allow` when the path is known with other methods, 404 else. */
+export function unserved(method: string, allowed: readonly string[]): DomainError<ErrorCode> {
   if (allowed.length === 0) {
-    return serveFailure(
-      c,
-      new DomainError<ErrorCode>(
-        'route_unknown',
-        'There is nothing at this address; /docs lists what there is.',
-      ),
-      door,
-    );
+    return new DomainError('route_unknown', 'There is nothing at this address; /docs lists what there is.');
   }
   const allow = allowed.join(', ');
   const message = `${method} is not served here; ${allow} ${allowed.length === 1 ? 'is' : 'are'}.`;
-  return serveFailure(
-    c,
-    new DomainError<ErrorCode>('method_not_allowed', message, { details: { allow } }),
-    door,
-  );
+  return new DomainError('method_not_allowed', message, { details: { allow } });
 }
 
-/** Answers for what is thrown outside the routes, by a page or by Hono itself. */
-export function serveFailure(c: HonoContext, error: unknown, door: Door): Response {
-  const requestId = requestIdOf(header(c, 'x-request-id'));
+/** The answer to what is thrown outside the routes, told to the log. */
+export function failedReply(
+  request: { method: string; header(name: string): string | undefined },
+  error: unknown,
+  door: Door,
+): Reply {
+  const requestId = requestIdOf(request.header('x-request-id'));
   const { reply, reason, isOurs } = failure(error, requestId);
   door.observe({
     requestId,
     route: 'unknown',
-    method: c.req.method,
+    method: request.method,
     status: reply.status,
     durationMs: 0,
     principal: undefined,
     reason,
     error: isOurs ? undefined : error,
   });
-  return respond(reply, requestId, c.req.method);
+  return withCommonHeaders(reply, requestId);
 }
 
-async function serve(
-  c: HonoContext,
-  declaration: RouteDeclaration,
-  handler: Handler<RouteDeclaration>,
+/** Answers one request. Rejects when the answer cannot be written. */
+export async function serve(
+  exchange: Exchange,
+  { declaration, handler }: Endpoint,
+  rawParams: RawParams,
   door: Door,
-): Promise<Response> {
+): Promise<void> {
   const startedAt = performance.now();
-  const requestId = requestIdOf(header(c, 'x-request-id'));
+  const requestId = requestIdOf(exchange.header('x-request-id'));
   let principal: Principal | undefined;
   let admission: Admission | undefined;
   let reason: ErrorCode | undefined;
   let unexpected: unknown;
   let reply: Reply;
   try {
-    const arrival: Arrival = {
-      route: declaration,
-      header: (name) => header(c, name),
-      remoteAddress: c.env?.incoming?.socket?.remoteAddress,
-      target: c.env?.incoming?.url ?? c.req.url,
-    };
     let stranger: unknown;
     try {
-      principal =
-        declaration.access === 'public' ? NOBODY : door.authenticate(arrival.header, arrival.target);
+      principal = declaration.access === 'public' ? NOBODY : door.authenticate(exchange);
     } catch (error) {
       stranger = error;
     }
     // One question for all limits. Keys are told from memory, so that asking after it costs nobody a round trip.
-    admission = door.admit && (await door.admit(arrival, principal));
+    admission = door.admit && (await door.admit(declaration, exchange, principal));
     if (admission?.refusal) throw admission.refusal;
     if (principal === undefined) throw stranger;
-    authorise(declaration, principal, c);
-    const call = await validated(c, declaration, arrival, principal, requestId, door);
+    const params = decoded(rawParams);
+    authorise(declaration, principal, params);
+    const call = await validated(exchange, declaration, params, principal, requestId, door);
     const work = handler(call);
     if (!(work instanceof Promise)) reply = work;
     else reply = await (declaration.isLongPoll ? work : within(work, REQUEST_DEADLINE_MS));
@@ -169,24 +132,34 @@ async function serve(
     reason = failed.reason;
     if (!failed.isOurs) unexpected = error;
   }
-  if (admission) leaveAfter(reply, admission, c);
+  if (admission) leaveAfter(reply, admission, exchange);
   door.observe({
     requestId,
     route: declaration.id,
-    method: c.req.method,
+    method: exchange.method,
     status: reply.status,
     durationMs: performance.now() - startedAt,
     principal: principal?.id,
     reason,
     error: unexpected,
   });
-  return respond(reply, requestId, c.req.method);
+  exchange.answer(withCommonHeaders(reply, requestId));
+}
+
+/** Throws `input_invalid` when one is not percent-encoded UTF-8. */
+function decoded(rawParams: RawParams): RawParams {
+  let params = rawParams;
+  for (const name in rawParams) {
+    const raw = rawParams[name] as string;
+    if (raw.includes('%')) params = { ...params, [name]: decodeSegment(raw) };
+  }
+  return params;
 }
 
 /** Throws `forbidden` when the key lacks the route's scope. */
-function authorise({ access }: RouteDeclaration, { grants }: Principal, c: HonoContext): void {
+function authorise({ access }: RouteDeclaration, { grants }: Principal, params: RawParams): void {
   if (typeof access === 'string') return;
-  const resource = access.resource?.map((name) => c.req.param(name) ?? '').join('/');
+  const resource = access.resource?.map((name) => params[name] ?? '').join('/');
   const isAllowed =
     resource === undefined
       ? grants.allowsSome(access.area, access.verb)
@@ -200,17 +173,17 @@ function authorise({ access }: RouteDeclaration, { grants }: Principal, c: HonoC
 }
 
 /** An answer about a limit tells of that one. A stream has gone out when its connection says so. */
-function leaveAfter(reply: Reply, { headers, leave }: Admission, c: HonoContext): void {
+function leaveAfter(reply: Reply, { headers, leave }: Admission, exchange: Exchange): void {
   if (reply.headers['RateLimit-Policy'] === undefined) Object.assign(reply.headers, headers);
   if (!leave) return;
-  if (reply.body instanceof ReadableStream && c.env?.outgoing) c.env.outgoing.once('close', leave);
+  if (reply.body instanceof ReadableStream) exchange.whenClosed(leave);
   else leave();
 }
 
 async function validated(
-  c: HonoContext,
+  exchange: Exchange,
   declaration: RouteDeclaration,
-  arrival: Arrival,
+  rawParams: RawParams,
   principal: Principal,
   requestId: string,
   door: Door,
@@ -224,13 +197,13 @@ async function validated(
       issues.push({ path: [place, ...path].join('.'), message });
     return undefined;
   };
-  const params = check(declaration.params, declaration.params && c.req.param(), 'path');
-  const query = check(declaration.query, declaration.query && queryOf(arrival.target), 'query');
+  const params = check(declaration.params, rawParams, 'path');
+  const query = check(declaration.query, declaration.query && queryOf(exchange.target), 'query');
   let body: Body | undefined;
   let checkedBody: unknown;
   if (declaration.body) {
     const maxBytes = declaration.body.bound === 'batch' ? door.maxBatchBytes : door.maxValueBytes;
-    body = await readBody(c.req.raw, declaration.body, maxBytes);
+    body = await readBody(exchange, declaration.body, maxBytes);
     if (body) checkedBody = check(declaration.body.schema, body.value, 'body');
   }
   if (issues.length > 0) {
@@ -239,7 +212,7 @@ async function validated(
       details: { issues: issues.slice(0, 50) },
     });
   }
-  return new ValidatedCall(c, arrival, principal, requestId, {
+  return new ValidatedCall(exchange, principal, requestId, {
     params: params as Call['params'],
     query: query as Call['query'],
     body: checkedBody as Call['body'],
@@ -257,11 +230,10 @@ class ValidatedCall implements Call {
   readonly requestId: string;
   readonly method: string;
   readonly target: string;
-  readonly #context: HonoContext;
+  readonly #exchange: Exchange;
 
   constructor(
-    context: HonoContext,
-    arrival: Arrival,
+    exchange: Exchange,
     principal: Principal,
     requestId: string,
     input: Pick<Call, 'params' | 'query' | 'body' | 'bodyText'>,
@@ -272,18 +244,17 @@ class ValidatedCall implements Call {
     this.bodyText = input.bodyText;
     this.principal = principal;
     this.requestId = requestId;
-    this.method = context.req.method;
-    this.target = arrival.target;
-    this.#context = context;
+    this.method = exchange.method;
+    this.target = exchange.target;
+    this.#exchange = exchange;
   }
 
   header(name: string): string | undefined {
-    return header(this.#context, name);
+    return this.#exchange.header(name);
   }
 
-  /** Made on demand: it costs a real web Request. */
   get signal(): AbortSignal {
-    return this.#context.req.raw.signal;
+    return this.#exchange.signal;
   }
 }
 
@@ -298,14 +269,6 @@ function queryOf(target: string): Record<string, string | string[]> {
     query[name] = before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value];
   }
   return query;
-}
-
-/** Node's own parsed headers: the web-standard object is made only where somebody asks for it. */
-function header(c: HonoContext, name: string): string | undefined {
-  const incoming = c.env?.incoming;
-  if (!incoming) return c.req.raw.headers.get(name) ?? undefined;
-  const value = incoming.headers[name];
-  return typeof value === 'string' ? value : value?.[0];
 }
 
 /** Methods that serve this path, for `Allow`. */
