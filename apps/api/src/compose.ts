@@ -8,6 +8,7 @@ import { isJobId, Jobs, knownQueues, registerQueue } from '@sluice/jobs';
 import { clientAddressBy, Limiter } from '@sluice/rate-limit';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
 import { Sessions } from '@sluice/session';
+import { MAX_TRAIL_ENTRIES, Registry, systemKeys, Trail } from '@sluice/system';
 import { createApp, pageFallback } from './app.ts';
 import { CacheServices } from './cache-services.ts';
 import type { ApiConfig } from './config.ts';
@@ -36,9 +37,14 @@ import { queueActionHandlers } from './routes/queue-actions.ts';
 import { queueHandlers } from './routes/queues.ts';
 import { schedulerHandlers } from './routes/schedulers.ts';
 import { sessionHandlers } from './routes/sessions.ts';
+import { systemKeyHandlers } from './routes/system-keys.ts';
+import { systemLimitHandlers } from './routes/system-limits.ts';
+import { systemServiceHandlers } from './routes/system-services.ts';
 import { targetHandlers } from './routes/targets.ts';
 import { HttpServer } from './server.ts';
 import { SessionStore } from './session-store.ts';
+import { followPolicies } from './system/runtime-policies.ts';
+import { followServices } from './system/runtime-services.ts';
 
 export const VERSION = '0.1.0';
 const BOARD_PATH = '/admin/queues';
@@ -67,24 +73,28 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     keys,
     pepper: deriveSecret(secret, 'api keys'),
     firstKey: config.firstKey,
+    trail: { key: systemKeys(keys).trail, maxEntries: MAX_TRAIL_ENTRIES },
     log,
   });
+  const registry = new Registry({ client: connections.role('queue'), keys, log });
+  const secrets = { secret: deriveSecret(secret, 'system'), roles: config.roles };
   const firstKey = new FirstKey({ keyRing, log, show: (key) => show(`API key: ${key}`) });
   const cacheServices = new CacheServices({
     configs: config.cacheServices,
     premises: {
       prefix: config.roles.prefix,
       dataDirectory: config.dataDirectory,
-      connect: (redis, service) =>
-        redis === config.roles.redis.cache
-          ? connections.role('cache')
-          : connections.open(`cache-${service}`, redis),
-      subscribe: (redis, service) =>
-        redis === config.roles.redis.cache
-          ? connections.role('cache', 'subscriber')
-          : connections.open(`cache-${service}-subscriber`, redis, 'subscriber'),
       maxValueBytes: config.maxValueBytes,
     },
+    connections: {
+      connect: (redis, service, profile, isOptional) => {
+        if (redis === config.roles.redis.cache) return connections.role('cache', profile);
+        const name = profile === 'request' ? `cache-${service}` : `cache-${service}-${profile}`;
+        return connections.open(name, redis, { profile, isOptional });
+      },
+      detach: (client) => connections.detach(client),
+    },
+    isComplete: () => registry.isLoaded,
     log,
   });
 
@@ -137,6 +147,11 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     instances: config.limits.instances,
     log,
   });
+
+  const configuredServices = config.cacheServices;
+  const configuredPolicies = config.limits.policies;
+  followServices({ registry, cacheServices, configured: configuredServices, secrets, log });
+  followPolicies({ registry, keyRing, limiter, configured: configuredPolicies, log });
 
   registerGauges({ metrics, jobs, connections, channels, cacheServices });
   registerLimitMetrics({ metrics, limiter });
@@ -192,6 +207,9 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       ...leaseHandlers({ jobs }),
       ...limitHandlers({ limiter }),
       ...channelHandlers({ channels, keyRing, stopping: stopping.signal }),
+      ...systemKeyHandlers({ keyRing, trail: new Trail({ client: connections.role('queue'), keys }) }),
+      ...systemLimitHandlers({ registry, configured: configuredPolicies }),
+      ...systemServiceHandlers({ registry, cacheServices, configured: configuredServices, secrets }),
       ...sessionHandlers({ sessions, allowsQueryCredentials: config.allowsQueryCredentials }),
       ...cacheHandlers({ services: cacheServices, maxBatchItems: config.maxBatchItems }),
       ...cacheOperationHandlers({ services: cacheServices, stopping: stopping.signal, version: VERSION }),
@@ -203,6 +221,16 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   return {
     server,
     keyRing,
-    services: [connections, leases, cacheServices, sessionStore, channels, keyRing, server, firstKey],
+    services: [
+      connections,
+      leases,
+      cacheServices,
+      sessionStore,
+      channels,
+      keyRing,
+      registry,
+      server,
+      firstKey,
+    ],
   };
 }

@@ -9,11 +9,26 @@ export interface RoleHealth {
   kind?: string;
 }
 
+export interface OpenOptions {
+  /** Default `request`. */
+  profile?: Profile | undefined;
+  /** This process is ready without it. Default false. */
+  isOptional?: boolean | undefined;
+}
+
+interface Held {
+  client: RedisClient;
+  profile: Profile;
+  isOptional: boolean;
+  /** Others may use it too: it stays until the process stops. */
+  isRole: boolean;
+}
+
 export class Connections implements Service {
   readonly name = 'redis connections';
   readonly #roles: RolesConfig;
   readonly #log: Log;
-  readonly #clients = new Map<string, { client: RedisClient; profile: Profile }>();
+  readonly #clients = new Map<string, Held>();
 
   constructor(options: { roles: RolesConfig; log: Log }) {
     this.#roles = options.roles;
@@ -22,15 +37,32 @@ export class Connections implements Service {
 
   /** The client of a role, with the profile of whoever has a caller waiting unless told otherwise. */
   role(role: Role, profile: Profile = 'request'): RedisClient {
-    return this.open(profile === 'request' ? role : `${role}-${profile}`, this.#roles.redis[role], profile);
+    const name = profile === 'request' ? role : `${role}-${profile}`;
+    return this.#open(name, this.#roles.redis[role], { profile, isOptional: false, isRole: true });
   }
 
   /** A client under a name of its own, for a cache service with its own Redis. */
-  open(name: string, config: RedisConfig, profile: Profile = 'request'): RedisClient {
+  open(name: string, config: RedisConfig, options: OpenOptions = {}): RedisClient {
+    const { profile = 'request', isOptional = false } = options;
+    return this.#open(name, config, { profile, isOptional, isRole: false });
+  }
+
+  /**
+   * Lets go of a client that `open` gave, whose name is free again at once: the caller closes it. False for a role's,
+   * which is nobody's to close.
+   */
+  detach(client: RedisClient): boolean {
+    for (const [name, held] of this.#clients) {
+      if (held.client === client && !held.isRole) return this.#clients.delete(name);
+    }
+    return false;
+  }
+
+  #open(name: string, config: RedisConfig, rules: Omit<Held, 'client'>): RedisClient {
     const before = this.#clients.get(name);
     if (before) return before.client;
-    const client = connect({ config, profile, name: `api-${name}`, log: this.#log });
-    this.#clients.set(name, { client, profile });
+    const client = connect({ config, profile: rules.profile, name: `api-${name}`, log: this.#log });
+    this.#clients.set(name, { client, ...rules });
     return client;
   }
 
@@ -41,10 +73,11 @@ export class Connections implements Service {
       .map(([name, { client }]) => ({ name, client }));
   }
 
-  /** Each of `requestClients`, asked at the same time; takes at most a second. */
+  /** Each client that this process is not ready without, asked at the same time; takes at most a second. */
   async health(): Promise<RoleHealth[]> {
+    const needed = this.requestClients().filter(({ name }) => !this.#clients.get(name)?.isOptional);
     return await Promise.all(
-      this.requestClients().map(async ({ name: role, client }) => {
+      needed.map(async ({ name: role, client }) => {
         const answer = await health(client);
         return answer.isUp
           ? { role, status: 'up' as const }

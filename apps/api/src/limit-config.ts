@@ -17,6 +17,9 @@ export const DOOR_FACTS: readonly Fact[] = ['key', 'address', 'route', 'service'
 /** The `route` of a request whose key is missing or refused. */
 export const REFUSED_ROUTE = 'refused';
 
+/** Policies that the quotas of keys make. */
+export const QUOTA_PREFIX = 'key-quota.';
+
 /**
  * A key may do 5,000 requests a second for ever, and a minute's worth at once: a loop that has run wild is stopped, and
  * no honest program is. An address may be a gateway with many keys behind it. Without a valid key it is fifty a second: keys are too
@@ -104,7 +107,7 @@ function readPolicies(
   const names = new Set<string>();
   return written.filter((input, index): input is PolicyInput => {
     const where = `${origin} limits[${index}]`;
-    const faults = faultsOf(input);
+    const faults = policyFaults(input);
     for (const { path, message } of faults) {
       env.fault({
         name: `${where}${path}`,
@@ -137,7 +140,8 @@ function listOf(text: string | undefined): unknown[] {
   }
 }
 
-function faultsOf(input: unknown): { path: string; message: string }[] {
+/** What is wrong with a policy, whoever wrote it: each fault with the path of its field, as in `.by`. */
+export function policyFaults(input: unknown): { path: string; message: string }[] {
   const { data, error } = policySchema.safeParse(input);
   if (error) {
     return error.issues.map(({ path, message }) => ({
@@ -145,6 +149,8 @@ function faultsOf(input: unknown): { path: string; message: string }[] {
       message,
     }));
   }
+  if (data.name.startsWith(QUOTA_PREFIX))
+    return [{ path: '.name', message: `another beginning than ${QUOTA_PREFIX}, which quotas of keys have` }];
   const unknown = data.by?.filter((fact) => !DOOR_FACTS.includes(fact)) ?? [];
   if (unknown.length > 0) {
     return [{ path: '.by', message: `some of ${DOOR_FACTS.join(', ')}, which this API knows of a request` }];

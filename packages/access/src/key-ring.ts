@@ -25,6 +25,7 @@ import {
   type KeyPatch,
   type KeyRecord,
   keyPatchSchema,
+  MAX_ROTATION_OVERLAP_SECONDS,
   type NewKey,
   newKeySchema,
 } from './schemas.ts';
@@ -49,7 +50,7 @@ export const DEFAULT_ROTATION_OVERLAP_MS = 86_400_000;
 export const KEEP_ENDED_MS = 30 * 86_400_000;
 /** Last use is remembered to the minute. */
 const USED_RESOLUTION_MS = 60_000;
-const MAX_OVERLAP_MS = 90 * 86_400_000;
+const MAX_OVERLAP_MS = MAX_ROTATION_OVERLAP_SECONDS * 1_000;
 /** Ids in one command; the rest goes with the next. */
 const BATCH = 500;
 const NOT_MADE = 'no key was made';

@@ -139,6 +139,9 @@ export const keyPatchSchema = z.strictObject({
 });
 export type KeyPatch = z.infer<typeof keyPatchSchema>;
 
+/** 90 days. */
+export const MAX_ROTATION_OVERLAP_SECONDS = 90 * 86_400;
+
 /** `made` by whoever may · `first` at the first start · `environment` from SLUICE_API_KEY. */
 export const KEY_ORIGINS = ['made', 'first', 'environment'] as const;
 

@@ -16,11 +16,14 @@ export interface Asked<A extends Ask = Ask> {
 export class PolicySet {
   readonly #stateKey: ReturnType<typeof limitKeys>;
   #byName: ReadonlyMap<string, Policy>;
+  /** As written, to tell which policies stay. */
+  #texts = new Map<string, string>();
 
   /** Throws a `ZodError` or `TypeError` when a policy is faulty, or two have one name. */
   constructor(options: { keys: Keyspace; policies: readonly PolicyInput[] }) {
     this.#stateKey = limitKeys(options.keys);
-    this.#byName = byName(options.policies);
+    this.#byName = new Map();
+    this.replace(options.policies);
   }
 
   get byName(): ReadonlyMap<string, Policy> {
@@ -31,9 +34,25 @@ export class PolicySet {
     return new Map([...this.#byName].map(([name, { tally }]) => [name, tally]));
   }
 
-  /** Throws as the constructor, and then nothing changes. */
-  replace(policies: readonly PolicyInput[]): void {
-    this.#byName = byName(policies);
+  /**
+   * A policy written as before stays the same one, with its tally, what it remembers and what it has paid ahead. Throws as
+   * the constructor, and then nothing changes.
+   */
+  replace(inputs: readonly PolicyInput[]): void {
+    if (inputs.length > MAX_POLICIES)
+      throw new TypeError(`${inputs.length} policies are more than ${MAX_POLICIES}`);
+    const policies = new Map<string, Policy>();
+    const texts = new Map<string, string>();
+    for (const input of inputs) {
+      const text = JSON.stringify(input);
+      const before = this.#texts.get(input.name) === text ? this.#byName.get(input.name) : undefined;
+      const policy = before ?? new Policy(input);
+      if (policies.has(policy.name)) throw new TypeError(`two policies are called '${policy.name}'`);
+      policies.set(policy.name, policy);
+      texts.set(policy.name, text);
+    }
+    this.#byName = policies;
+    this.#texts = texts;
   }
 
   /** Throws `policy_unknown`. */
@@ -68,16 +87,4 @@ export class PolicySet {
     }
     return asked;
   }
-}
-
-function byName(inputs: readonly PolicyInput[]): ReadonlyMap<string, Policy> {
-  if (inputs.length > MAX_POLICIES)
-    throw new TypeError(`${inputs.length} policies are more than ${MAX_POLICIES}`);
-  const policies = new Map<string, Policy>();
-  for (const input of inputs) {
-    const policy = new Policy(input);
-    if (policies.has(policy.name)) throw new TypeError(`two policies are called '${policy.name}'`);
-    policies.set(policy.name, policy);
-  }
-  return policies;
 }

@@ -47,6 +47,9 @@ export type TrailEntry = z.infer<typeof trailEntrySchema>;
 /** The id of the last entry told. */
 export const trailCursorSchema = z.string().regex(/^\d{1,16}-\d{1,16}$/, 'is no cursor of the trail');
 
+/** Why a Redis that was tried cannot serve, in the words of `@sluice/redis`. */
+export const REDIS_FAULTS = ['unavailable', 'auth', 'readonly', 'loading', 'oom', 'busy'] as const;
+
 /** Of one call. */
 export const MAX_BATCH_RECORDS = 100;
 export const MAX_TRAIL_PAGE = 100;

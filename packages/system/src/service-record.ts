@@ -52,7 +52,10 @@ export function recordedServices({ secret, roles }: ServiceSecrets): Recorded<Se
 }
 
 /** The service ready for use. Throws `secret_changed` when its passwords were sealed with another master secret. */
-export function serviceConfigOf(record: StoredRecord, { secret, roles }: ServiceSecrets): ServiceConfig {
+export function serviceConfigOf(
+  record: Pick<StoredRecord, 'name' | 'body'>,
+  { secret, roles }: ServiceSecrets,
+): ServiceConfig {
   const read = parseService(opened(record.body as ServiceBody, secret), roles);
   if ('config' in read) return read.config;
   // A later version may have stored what this one does not know.

@@ -9,7 +9,7 @@ import { type ClientAddress, clientAddressBy } from '@sluice/rate-limit';
 import { type Clock, DomainError, type Log, systemClock, within } from '@sluice/runtime';
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { readBody } from '../http/body.ts';
+import { type BodyBound, readBody } from '../http/body.ts';
 import { REQUEST_DEADLINE_MS } from '../http/serve.ts';
 import { bodyOf } from '../pages.ts';
 import { FailedAttempts } from './attempts.ts';
@@ -61,7 +61,7 @@ const HEADERS: Readonly<Record<string, string>> = {
   'X-Frame-Options': 'DENY',
   'Cache-Control': 'no-store',
 };
-const MAX_BODY_BYTES = 16_384;
+const BODY_BOUND: BodyBound = { bytes: 16_384, code: 'body_too_large' };
 const BODY = { schema: z.unknown(), isOptional: true };
 
 export function createBoard(options: BoardOptions): { path: string; app: Hono } {
@@ -114,7 +114,7 @@ export function createBoard(options: BoardOptions): { path: string; app: Hono } 
     app.on(route.method, route.path, async (c) => {
       if (typeof offer === 'object') throw new DomainError<ErrorCode>('forbidden', offer.refused);
       const principal = c.get('principal');
-      const body = offer === 'act' ? await readBody(bodyOf(c.req.raw), BODY, MAX_BODY_BYTES) : undefined;
+      const body = offer === 'act' ? await readBody(bodyOf(c.req.raw), BODY, BODY_BOUND) : undefined;
       const work = serve(route, c, body?.value, (queue) => sees(principal, queue), directory);
       const { status = 200, body: reply } = await within(work, REQUEST_DEADLINE_MS);
       if (offer === 'act') tellAction(log, c, route, status);

@@ -6,6 +6,12 @@ import { DomainError, JsonText, jsonDepth, jsonElements, jsonMembers } from '@sl
 /** Deeper values cannot be written again by JavaScript's own JSON.stringify, which the board and processors use. */
 export const MAX_JSON_DEPTH = 1_000;
 
+/** The most a body may hold, and what it is called when it holds more. */
+export interface BodyBound {
+  bytes: number;
+  code: 'body_too_large' | 'quota_payload_exceeded';
+}
+
 export interface Body {
   /** What the schema sees: parsed JSON in which carried members are `JsonText`, or a string for `text/*`. */
   value: unknown;
@@ -23,11 +29,11 @@ export interface BodySource {
 export async function readBody(
   request: BodySource,
   declared: BodyDeclaration,
-  maxBytes: number,
+  { bytes: maxBytes, code }: BodyBound,
 ): Promise<Body | undefined> {
   const kind = mediaKind(request.header('content-type'));
   const bytes = await request.body(maxBytes);
-  if (bytes === undefined) throw tooLarge(maxBytes);
+  if (bytes === undefined) throw tooLarge(maxBytes, code);
   const text = decode(bytes);
   if (text === '' && declared.isOptional) return undefined;
   if (kind === 'text' && declared.acceptsText) return { value: text, text };
@@ -47,8 +53,9 @@ function mediaKind(contentType: string | undefined): 'json' | 'text' | 'other' {
   return type.startsWith('text/') ? 'text' : 'other';
 }
 
-function tooLarge(maxBytes: number): DomainError<ErrorCode> {
-  return new DomainError('body_too_large', `The body is larger than ${maxBytes} bytes.`, {
+function tooLarge(maxBytes: number, code: BodyBound['code']): DomainError<ErrorCode> {
+  const whose = code === 'quota_payload_exceeded' ? ', the quota of this key' : '';
+  return new DomainError(code, `The body is larger than ${maxBytes} bytes${whose}.`, {
     details: { max_bytes: maxBytes },
   });
 }

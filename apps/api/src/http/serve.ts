@@ -3,7 +3,7 @@ import { Grants } from '@sluice/access';
 import type { ErrorCode, RouteDeclaration } from '@sluice/contract';
 import { DomainError, within } from '@sluice/runtime';
 import type { z } from 'zod';
-import { type Body, readBody } from './body.ts';
+import { type Body, type BodyBound, readBody } from './body.ts';
 import type { Call, Handler, Principal } from './call.ts';
 import type { Exchange } from './exchange.ts';
 import { failure } from './failure.ts';
@@ -202,8 +202,13 @@ async function validated(
   let body: Body | undefined;
   let checkedBody: unknown;
   if (declaration.body) {
-    const maxBytes = declaration.body.bound === 'batch' ? door.maxBatchBytes : door.maxValueBytes;
-    body = await readBody(exchange, declaration.body, maxBytes);
+    const bytes = declaration.body.bound === 'batch' ? door.maxBatchBytes : door.maxValueBytes;
+    const own = principal.quota?.payloadBytes;
+    const bound: BodyBound =
+      own !== undefined && own < bytes
+        ? { bytes: own, code: 'quota_payload_exceeded' }
+        : { bytes, code: 'body_too_large' };
+    body = await readBody(exchange, declaration.body, bound);
     if (body) checkedBody = check(declaration.body.schema, body.value, 'body');
   }
   if (issues.length > 0) {

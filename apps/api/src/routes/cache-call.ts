@@ -47,7 +47,7 @@ export function onService<R extends RouteDeclaration>(
   return async (call) => {
     const service = services.find(cacheTarget(rawPath(call.target)).service);
     try {
-      return await handle(call, new CallerCache(service, call.principal));
+      return await service.during(() => handle(call, new CallerCache(service, call.principal)));
     } catch (error) {
       throw named(error, service);
     }
@@ -68,7 +68,7 @@ export function onKey<R extends RouteDeclaration>(
     const caller = new CallerCache(service, call.principal);
     caller.require(verb, key);
     try {
-      return await handle(call, caller, key);
+      return await service.during(() => handle(call, caller, key));
     } catch (error) {
       throw named(error, service);
     }

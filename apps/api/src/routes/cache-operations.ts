@@ -2,7 +2,7 @@
 import { type CacheEntry, type Changes, type Lending, readTtl } from '@sluice/cache';
 import { type ErrorCode, type RouteDeclaration, routes } from '@sluice/contract';
 import { DomainError, JsonText } from '@sluice/runtime';
-import type { CacheServices } from '../cache-services.ts';
+import type { CacheService, CacheServices } from '../cache-services.ts';
 import type { Call, Handlers } from '../http/call.ts';
 import { json, jsonText } from '../http/reply.ts';
 import { type CallerCache, onKey, onService } from './cache-call.ts';
@@ -30,7 +30,7 @@ export function cacheOperationHandlers(options: {
   version: string;
 }): Handlers<OperationRoutes> {
   const { services, stopping, version } = options;
-  const specs = new Map<string, string>();
+  const specs = new WeakMap<CacheService, string>();
   return {
     patchValue: onKey(services, 'write', async (call, { cache }, key) => {
       await cache.patch(key, changesOf(call), { ifMatch: ifMatchOf(call) });
@@ -94,10 +94,10 @@ export function cacheOperationHandlers(options: {
       });
     }),
     cacheSpec: onService(services, async (_, { cache, service }) => {
-      let spec = specs.get(cache.name);
+      let spec = specs.get(service);
       if (spec === undefined) {
         spec = await specOf(cache.name, service.config.label, version);
-        specs.set(cache.name, spec);
+        specs.set(service, spec);
       }
       return jsonText(200, spec);
     }),

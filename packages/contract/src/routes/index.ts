@@ -15,6 +15,9 @@ import { queueActions } from './queue-actions.ts';
 import { queues } from './queues.ts';
 import { schedulers } from './schedulers.ts';
 import { sessions } from './sessions.ts';
+import { systemKeys } from './system-keys.ts';
+import { systemLimits } from './system-limits.ts';
+import { systemServices } from './system-services.ts';
 import { targets } from './targets.ts';
 
 export const routes = {
@@ -35,4 +38,7 @@ export const routes = {
   ...schedulers,
   ...sessions,
   ...targets,
+  ...systemKeys,
+  ...systemLimits,
+  ...systemServices,
 };
