@@ -23,11 +23,12 @@ export function deliveryHandlers({
   };
 
   return {
-    sendDeliveries: async ({ body, query, requestId, header }) => {
+    sendDeliveries: async (call) => {
+      const { body, query, requestId } = call;
       if (!('resource' in body))
         return await sendOne({
           ...body,
-          idempotency_key: body.idempotency_key ?? header('idempotency-key'),
+          idempotency_key: body.idempotency_key ?? call.header('idempotency-key'),
         });
       const items = body.resource.map((item) => checkItem(newDelivery, item, 'delivery_invalid', 'delivery'));
       const made = await deliveries.jobs(items.flatMap((item) => ('value' in item ? [item.value] : [])));
