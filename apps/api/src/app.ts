@@ -1,7 +1,7 @@
 /**
  * This file owns the four doors behind one address: everything with a name of ours, the keys of cache services, whose
- * names are the user's, what lies beside those keys, and pages. Each has a router of its own, because a path that two
- * patterns match would take the router's slow way, and take every other path with it.
+ * names are the user's, what lies beside those keys, and pages. The first three have a router each, because no router
+ * of ours may hold two patterns for the same path.
  */
 import { type ErrorCode, type RouteDeclaration, routes } from '@sluice/contract';
 import { DomainError } from '@sluice/runtime';

@@ -1,7 +1,5 @@
 /** This file owns finding a route by method and path. */
 import { RegExpRouter } from 'hono/router/reg-exp-router';
-import { SmartRouter } from 'hono/router/smart-router';
-import { TrieRouter } from 'hono/router/trie-router';
 
 /** Parameters of a path, undecoded. */
 export type RawParams = Readonly<Record<string, string>>;
@@ -13,34 +11,38 @@ export interface Match<T> {
 
 const NONE: RawParams = {};
 
-/** Patterns of one door. Two that match the same path make all of them slow: keep such patterns in doors of their own. */
+/**
+ * The patterns of one door: fixed paths before those with parameters, and those in one regular expression. Two patterns
+ * with parameters that match the same path belong in doors of their own: here, `add` throws for the second.
+ */
 export class Router<T> {
-  readonly #router = new SmartRouter<T>({ routers: [new RegExpRouter(), new TrieRouter()] });
+  readonly #fixed = new Map<string, Match<T>>();
+  readonly #patterns = new RegExpRouter<T>();
 
   /** `template` as OpenAPI has it. `{key}` takes the rest of the path; a service's root ends with a slash or without. */
   add(method: string, template: string, what: T): void {
+    const verb = method.toUpperCase();
+    if (!template.includes('{')) {
+      this.#fixed.set(`${verb} ${template}`, { found: what, params: NONE });
+      return;
+    }
     // A key may hold any character, line breaks included: the handler says what is wrong with it.
     const path = template.replace(/\{key\}$/, ':key{[^]+}').replace(/\{(\w+)\}/g, ':$1');
-    this.#router.add(method.toUpperCase(), path, what);
-    if (path.endsWith('/:service')) this.#router.add(method.toUpperCase(), `${path}/`, what);
+    this.#patterns.add(verb, path, what);
+    if (path.endsWith('/:service')) this.#patterns.add(verb, `${path}/`, what);
   }
 
   /** HEAD finds what GET does (RFC 9110 §9.3.2). */
   find(method: string, path: string): Match<T> | undefined {
-    const [candidates, stash] = this.#router.match(method === 'HEAD' ? 'GET' : method, path);
+    const verb = method === 'HEAD' ? 'GET' : method;
+    const fixed = this.#fixed.get(`${verb} ${path}`);
+    if (fixed) return fixed;
+    const [candidates, stash] = this.#patterns.match(verb, path);
     const first = candidates[0];
     if (first === undefined) return undefined;
-    const [found, names] = first;
-    if (stash === undefined) return { found, params: names as RawParams };
-    return { found, params: paramsAt(names as Record<string, number>, stash) };
+    const [found, places] = first as [T, Readonly<Record<string, number>>];
+    const params: Record<string, string> = {};
+    for (const name in places) params[name] = stash?.[places[name] as number] as string;
+    return { found, params };
   }
-}
-
-function paramsAt(indexes: Readonly<Record<string, number>>, stash: readonly string[]): RawParams {
-  let params: Record<string, string> | undefined;
-  for (const name in indexes) {
-    params ??= {};
-    params[name] = stash[indexes[name] as number] as string;
-  }
-  return params ?? NONE;
 }
