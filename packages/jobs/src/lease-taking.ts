@@ -9,7 +9,7 @@ import { refuse } from './attempt.ts';
 import type { HeldJob } from './bull-lease.ts';
 import type { Decision } from './decision.ts';
 import { readFailure } from './failure.ts';
-import { isJobId, leasedQueues, leaseKeys } from './keys.ts';
+import { leasedQueues, leaseKeys } from './keys.ts';
 import type { LeaseSettler } from './lease-settling.ts';
 import { newLockToken } from './lease-token.ts';
 import { type BegunJob, Line } from './line.ts';
@@ -150,14 +150,7 @@ export class LeaseTaker {
     return leases;
   }
 
-  #refusal({ deferredFailure, facts, held }: TakenRow): Decision | undefined {
-    if (!isJobId(held.id)) {
-      return {
-        kind: 'fail',
-        failure: { code: 'error', message: 'its id cannot be served' },
-        error: undefined,
-      };
-    }
+  #refusal({ deferredFailure, facts }: TakenRow): Decision | undefined {
     if (deferredFailure !== null)
       return { kind: 'fail', failure: readFailure(deferredFailure), error: undefined };
     return refuse(facts, this.#options.maxDeliveries, this.#options.clock.now());

@@ -27,6 +27,8 @@ local now, cancelled, max_minutes = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]
 local call = redis.call
 -- What one job may have removed for its age, as in BullMQ.
 local MAX_AGED = 1000
+-- And what a whole batch may.
+local MAX_TRIMMED = 10000
 
 local function outcome_without_lock(job, token, result)
   local was = call('HMGET', job, 'sluice:lease', 'finishedOn', 'failedReason', 'returnvalue')
@@ -63,9 +65,11 @@ local function remove_all(ids)
   for from = 1, #ids, 5000 do call('ZREM', completed, unpack(ids, from, math.min(from + 4999, #ids))) end
 end
 
-local function trim(rule)
+-- After `run` jobs of the same rule, which comes to the same as after each of them.
+local function trim(rule, run)
   if rule.age then
-    remove_all(call('ZREVRANGEBYSCORE', completed, now - rule.age * 1000, '-inf', 'LIMIT', 0, rule.limit))
+    local limit = math.min(rule.limit * run, MAX_TRIMMED)
+    remove_all(call('ZREVRANGEBYSCORE', completed, now - rule.age * 1000, '-inf', 'LIMIT', 0, limit))
   end
   if rule.count and rule.count > 0 then remove_all(call('ZREVRANGE', completed, rule.count, -1)) end
 end
@@ -86,20 +90,24 @@ local function measure(done)
   call('HSET', totals, 'prevCount', before, 'prevTS', now)
 end
 
+local last_rule, run = nil, 0
 local function complete(id, job, opts, result, token)
   local rule = rule_of(opts)
   if rule.count == 0 then
     remove(job)
   else
+    if last_rule and last_rule ~= rule then
+      trim(last_rule, run)
+      run = 0
+    end
+    last_rule, run = rule, run + 1
     call('ZADD', completed, now, id)
     call('HSET', job, 'returnvalue', result, 'finishedOn', now, 'sluice:lease', token)
     call('HINCRBY', job, 'atm', 1)
-    rule.is_used = true
   end
   call('XADD', events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', result, 'prev', 'active')
 end
 
--- Looked at first, written after: Redis over its memory refuses the first write, and with it the whole batch.
 local settings = call('HMGET', meta, 'opts.maxLenEvents', 'concurrency')
 local outcomes, done = {}, {}
 for i = 4, #ARGV, 3 do
@@ -131,9 +139,7 @@ if #done == 0 then return outcomes end
 
 call('SREM', stalled, unpack(done))
 call('ZREM', leases, unpack(done))
-for _, rule in pairs(rules) do
-  if rule.is_used then trim(rule) end
-end
+if last_rule then trim(last_rule, run) end
 measure(#done)
 call('XTRIM', events, 'MAXLEN', '~', settings[1] or 10000)
 local has_more = call('EXISTS', wait, prioritized) > 0

@@ -106,8 +106,9 @@ while #jobs < room and gone < MAX_GONE and (bytes == 0 or bytes < max_bytes) do
   local id = next_id()
   if not id then break end
   local job = base .. id
-  local fields = call('HMGET', job, 'name', 'data', 'opts', 'timestamp', 'atm', 'stc', 'defa', 'parentKey', 'rjk')
-  if not fields[4] then
+  -- An id of a foreign producer may name another kind of key.
+  local fields = redis.pcall('HMGET', job, 'name', 'data', 'opts', 'timestamp', 'atm', 'stc', 'defa', 'parentKey', 'rjk')
+  if fields.err or not fields[4] then
     call('LREM', active, 1, id)
     gone = gone + 1
   else
