@@ -22,6 +22,9 @@ export type RuntimeService = { name: string; version: number } & (
 /** Longer than any request waits for a lease. */
 const MAX_RETIREMENT_MS = 35_000;
 
+/** Of the 2 s of a request; a Redis that is further away answers 500 until it is connected. */
+const MAX_OPENING_MS = 1_000;
+
 /** One service as long as its configuration stands. */
 export class CacheService {
   readonly config: ServiceConfig;
@@ -31,6 +34,8 @@ export class CacheService {
   /** Of its record; `undefined`: it is configured. */
   readonly version: number | undefined;
   readonly clients: readonly RedisClient[];
+  /** Until the client of a service just made has connected, or could not. */
+  #opening: Promise<void> | undefined;
   #calls = 0;
   #onIdle: (() => void) | undefined;
 
@@ -40,17 +45,24 @@ export class CacheService {
     this.client = parts.client;
     this.version = parts.version;
     this.clients = parts.clients;
+    if (this.version !== undefined && this.client) this.#opening = this.#settle(this.client);
   }
 
   /** Runs a call, which a removal of the service waits for. */
   async during<T>(call: () => Promise<T>): Promise<T> {
     this.#calls += 1;
     try {
+      if (this.#opening) await this.#opening;
       return await call();
     } finally {
       this.#calls -= 1;
       if (this.#calls === 0) this.#onIdle?.();
     }
+  }
+
+  async #settle(client: RedisClient): Promise<void> {
+    if (client.status !== 'ready') await settled(client);
+    this.#opening = undefined;
   }
 
   /** Resolves when no call runs, after `MAX_RETIREMENT_MS` in any case, or when `signal` aborts. */
@@ -64,6 +76,21 @@ export class CacheService {
     });
     clearTimeout(timer);
   }
+}
+
+/** Resolves when it is connected, when its first attempt has failed, or after `MAX_OPENING_MS`. */
+function settled(client: RedisClient): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, MAX_OPENING_MS).unref();
+    function done() {
+      clearTimeout(timer);
+      client.off('ready', done);
+      client.off('error', done);
+      resolve();
+    }
+    client.on('ready', done);
+    client.on('error', done);
+  });
 }
 
 export class CacheServices implements Service {
