@@ -22,7 +22,11 @@ test('needs nothing said', () => {
     dataDirectory: '.sluice',
     maxValueBytes: 1_048_576,
     queues: ['*', '!pull-*'],
-    concurrency: [{ pattern: '*', attempts: 10 }],
+    masterSecret: undefined,
+    concurrency: [
+      { pattern: 'deliveries', attempts: 100 },
+      { pattern: '*', attempts: 10 },
+    ],
     rates: [],
     processorsFolder: undefined,
     attemptTimeoutMs: 3_600_000,
@@ -54,6 +58,7 @@ test('reads what is said', () => {
     concurrency: [
       { pattern: 'emails', attempts: 2 },
       { pattern: '*', attempts: 20 },
+      { pattern: 'deliveries', attempts: 100 },
       { pattern: '*', attempts: 10 },
     ],
     rates: [

@@ -1,7 +1,7 @@
 import { DomainError } from '@sluice/runtime';
 import { expect, test } from 'vitest';
 import { ABORT_CODES, bullError, decide, decideThrown } from '../src/decision.ts';
-import { fatal, readFailure, retryAfter, writeFailure } from '../src/failure.ts';
+import { fatal, postpone, readFailure, retryAfter, writeFailure } from '../src/failure.ts';
 import { FAILURE_CODES } from '../src/schemas.ts';
 
 test.for([
@@ -103,4 +103,25 @@ test.for([
   'job stalled more than allowable limit',
 ])("takes '%s', which another worker left, for an ordinary error", (failedReason) => {
   expect(readFailure(failedReason)).toEqual({ code: 'error', message: failedReason });
+});
+
+test('postpones what did not begin, and takes the number of attempts from whoever has the schedule', () => {
+  expect(decideThrown(postpone(250, 'no place'))).toEqual({
+    kind: 'postpone',
+    delayMs: 250,
+    reason: 'no place',
+  });
+  expect(decideThrown(retryAfter(10, 'down', { maxAttempts: 7 }))).toMatchObject({
+    kind: 'delay',
+    delayMs: 10,
+    maxAttempts: 7,
+  });
+  expect(decideThrown(retryAfter(10, 'down'))).not.toHaveProperty('maxAttempts');
+});
+
+test('ends a job that turns out to be known to nobody', () => {
+  expect(decideThrown(new DomainError('unknown_job', 'who?'))).toMatchObject({
+    kind: 'fail',
+    failure: { code: 'unknown_job', message: 'who?' },
+  });
 });

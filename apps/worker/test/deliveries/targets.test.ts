@@ -1,5 +1,5 @@
 import { JsonText } from '@sluice/runtime';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { receiver, setup, verify } from './setup.ts';
 
 const QUEUE = 'orders';
@@ -87,20 +87,12 @@ describe('a queue with a target', () => {
     expect(received).toEqual([]);
   });
 
-  it('tells jobs of other producers apart by an id of ours', async (t) => {
-    const { targets, redis, jobs } = await setup(t, { queues: [QUEUE, 'other'] });
+  it('tells jobs whose ids are not unique, as those of schedulers, apart by ids of its own', async (t) => {
+    const { targets, jobs } = await setup(t, { queues: [QUEUE, 'other'] });
     const { url, first } = await receiver(t);
-    await targets.put(QUEUE, { url });
-    await targets.put('other', { url });
-    const { Queue } = await import('bullmq');
-    for (const name of [QUEUE, 'other']) {
-      const queue = new Queue(name, {
-        connection: redis.connect('worker'),
-        prefix: redis.keys.queuePrefix(name),
-      });
-      t.onTestFinished(() => queue.close());
-      await queue.add('a', {}, { jobId: 'é 1' });
-      await vi.waitFor(async () => expect((await jobs.get(name, 'é 1')).state).toBe('completed'));
+    for (const queue of [QUEUE, 'other']) {
+      await targets.put(queue, { url });
+      await jobs.schedulers.upsert(queue, 'tick', { every: 3_600_000 }, { name: 'a' });
     }
 
     const ids = (await first(2)).map(({ headers }) => headers['webhook-id']);
