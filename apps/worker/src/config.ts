@@ -57,7 +57,7 @@ const MIB = 1_048_576;
 const DEFAULTS = {
   concurrency: 10,
   /** They wait for others; a host that does not answer holds a few of them. */
-  deliveries: 100,
+  deliveries: 200,
   attemptTimeoutMs: 3_600_000,
   healthHost: '127.0.0.1',
   healthPort: 8081,

@@ -24,7 +24,7 @@ test('needs nothing said', () => {
     queues: ['*', '!pull-*'],
     masterSecret: undefined,
     concurrency: [
-      { pattern: 'deliveries', attempts: 100 },
+      { pattern: 'deliveries', attempts: 200 },
       { pattern: '*', attempts: 10 },
     ],
     rates: [],
@@ -58,7 +58,7 @@ test('reads what is said', () => {
     concurrency: [
       { pattern: 'emails', attempts: 2 },
       { pattern: '*', attempts: 20 },
-      { pattern: 'deliveries', attempts: 100 },
+      { pattern: 'deliveries', attempts: 200 },
       { pattern: '*', attempts: 10 },
     ],
     rates: [

@@ -35,7 +35,7 @@ async function setup(t: TestContext) {
 }
 
 describe('the places of a host', () => {
-  it('are eight for one that is new, and never more than the limit', async (t) => {
+  it('are five for one that is new, and never more than the limit', async (t) => {
     const { take } = await setup(t);
     const granted = async (limit: number) => {
       let count = 0;
@@ -44,7 +44,7 @@ describe('the places of a host', () => {
     };
 
     expect(await granted(3)).toBe(3);
-    expect(await granted(100)).toBe(5);
+    expect(await granted(100)).toBe(2);
   });
 
   it('grow with answers and shrink without', async (t) => {

@@ -23,6 +23,7 @@ import {
 import { fatal, postpone, retryAfter } from '@sluice/jobs';
 import { DomainError } from '@sluice/runtime';
 import type { Answer, EgressGuard, OutgoingRequest } from '../egress/guard.ts';
+import { plainHost, portOf } from '../egress/policy.ts';
 import { keptAnswer, MAX_BODY_BYTES } from '../processors/kept-answer.ts';
 import { headerOf } from '../processors/outgoing.ts';
 import { type AttemptRecord, type DeliveryResult, FailedAttempt } from './attempt-record.ts';
@@ -79,7 +80,7 @@ export class Courier {
   async send(parcel: Parcel, ctx: CourierContext): Promise<DeliveryResult> {
     const endpoint = await this.#endpoint(parcel, ctx);
     const url = destination(parcel, endpoint);
-    const { host } = new URL(url);
+    const host = hostOf(url);
     const lease = randomUUID();
     const place = await this.#hosts.take(host, {
       lease,
@@ -173,6 +174,12 @@ export class Courier {
     if (parcel.endpoint !== null && endpoint && endpoint.url === url)
       await this.#endpoints.markGone(parcel.endpoint, url);
   }
+}
+
+/** With its port: what answers at another one is another. */
+function hostOf(text: string): string {
+  const url = new URL(text);
+  return `${plainHost(url.hostname)}:${portOf(url)}`;
 }
 
 function destination({ url }: Parcel, endpoint: SendingEndpoint | undefined): string {

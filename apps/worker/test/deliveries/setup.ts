@@ -103,7 +103,7 @@ export async function setup(
       entryFor: (name) => dispatch.entryFor(catalog, queue, name),
       probe: client,
       log,
-      concurrency: 100,
+      concurrency: 200,
       middleware: [dispatch.middleware],
       ...options,
     });

@@ -1,5 +1,5 @@
 -- Asks for one of the places of a host: requests to it that may be under way at the same time, over all workers.
--- A host that is new, or has failed, has few places; each answer adds one. One that is down has none, but for a
+-- A host that is new, or has failed, has as many places as requests may fail before it is down; each answer adds one. One that is down has none, but for a
 -- single request now and then that tries it.
 --
 -- KEYS[1] state     hash: failures in a row, opens in a row, open_until_ms, down_since_ms, probe, trust, took_ms, pace_ms
@@ -10,7 +10,7 @@
 -- ARGV[4] keep_ms   how long the state is kept at least
 --
 -- Reply: {1, 0, 0} taken · {0, wait_ms, 0} none is free · {-1, wait_ms, down_for_ms} the host is down
-local FIRST_PLACES, FIRST_TOOK_MS = 8, 50
+local FIRST_PLACES, FIRST_TOOK_MS = 5, 50
 local MIN_WAIT_MS, MAX_WAIT_MS, MIN_WINDOW_MS = 10, 10000, 250
 local PROBED_MS, DOWN_STEP_MS, DOWN_SPREAD_MS = 1000, 10, 20000
 
