@@ -4,7 +4,8 @@ import { DELIVERY_QUEUE } from '@sluice/delivery';
 import { Catalog, knownQueues, registerQueue } from '@sluice/jobs';
 import { JobWorker } from '@sluice/jobs/worker';
 import { close, connect } from '@sluice/redis';
-import { type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
+import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
+import { Registry } from '@sluice/system';
 import { Caches } from './caches.ts';
 import type { WorkerConfig } from './config.ts';
 import { Dispatch } from './deliveries/dispatch.ts';
@@ -30,24 +31,24 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
   const keys = keyspace(roles.prefix, { isCluster: redis.kind === 'cluster' });
   const metrics = new Metrics();
   const egress = new EgressGuard(config.egress);
-  const caches = new Caches({
-    services: config.services,
-    prefix: roles.prefix,
-    dataDirectory: config.dataDirectory,
-    maxValueBytes: config.maxValueBytes,
-    log,
-  });
   const own = config.processorsFolder === undefined ? [] : await loadProcessors(config.processorsFolder);
   const master = await loadMasterSecret({
     value: config.masterSecret?.reveal(),
     directory: config.dataDirectory,
   });
   const probe = connect({ config: redis, profile: 'request', name: 'worker', log });
+  const registry = new Registry({ client: probe, keys, log });
+  const caches = new Caches({
+    services: config.services,
+    registry,
+    secrets: { secret: deriveSecret(master, 'system'), roles },
+    prefix: roles.prefix,
+    dataDirectory: config.dataDirectory,
+    maxValueBytes: config.maxValueBytes,
+    log,
+  });
   const dispatch = new Dispatch({ redis, keys, probe, master, egress, log });
-  const catalog = new Catalog([
-    ...builtInJobs({ egress, caches: caches.byName, delivery: dispatch.job }),
-    ...own,
-  ]);
+  const catalog = new Catalog([...builtInJobs({ egress, caches, delivery: dispatch.job }), ...own]);
   log.info({ jobs: catalog.names(), queues: config.queues }, 'jobs known');
 
   const observer = observeAttempts({ log, metrics, jobNames: new Set(catalog.names()) });
@@ -90,7 +91,7 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
   };
   // Health goes down last, so that a stopping worker can still be asked.
   return {
-    services: [health, outside, dispatch, caches, fleet],
+    services: [health, outside, dispatch, caches, registry, fleet],
     beginStopping: () => health.beginStopping(),
   };
 }

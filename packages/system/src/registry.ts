@@ -117,6 +117,11 @@ export class Registry implements Service {
     await this.#loading;
   }
 
+  /** Level with Redis when it resolves, as far as Redis answers; never rejects. */
+  refresh(): Promise<void> {
+    return this.#enqueue(() => this.#look());
+  }
+
   /** As Redis holds it now; `undefined` when there is none. */
   async read(kind: RecordKind, name: string): Promise<StoredRecord | undefined> {
     const text = await this.#client.hget(this.#keys.records, fieldOf(kind, name));
@@ -157,10 +162,12 @@ export class Registry implements Service {
   }
 
   #poll(): Promise<void> {
-    return this.#enqueue(async () => {
-      const stamp = (await this.#client.hget(this.#keys.records, '@stamp')) ?? undefined;
-      if (!this.#isLoaded || stamp !== this.#stamp) await this.#load();
-    }).finally(() => this.#pollLater());
+    return this.refresh().finally(() => this.#pollLater());
+  }
+
+  async #look(): Promise<void> {
+    const stamp = (await this.#client.hget(this.#keys.records, '@stamp')) ?? undefined;
+    if (!this.#isLoaded || stamp !== this.#stamp) await this.#load();
   }
 
   #pollLater(): void {

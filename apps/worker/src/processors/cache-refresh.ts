@@ -3,6 +3,7 @@ import { type Cache, readTtl } from '@sluice/cache';
 import { defineJob, fatal, type JobDefinition } from '@sluice/jobs';
 import { DomainError, JsonText } from '@sluice/runtime';
 import { z } from 'zod';
+import type { Caches } from '../caches.ts';
 import type { EgressGuard } from '../egress/guard.ts';
 import { headersSchema, send, timeoutSchema, urlSchema } from './outgoing.ts';
 
@@ -20,35 +21,42 @@ const payload = z.strictObject({
 /** Only a 2xx with JSON is stored; until then the old value stays. Another 3xx or 4xx ends the job. */
 export function cacheRefresh(options: {
   egress: EgressGuard;
-  caches: ReadonlyMap<string, Cache>;
+  caches: Pick<Caches, 'find'>;
 }): JobDefinition<z.output<typeof payload>> {
   const { egress, caches } = options;
   return defineJob({
     name: 'cache.refresh',
     payload,
     async run({ service, key, url, ttl, headers, timeout }, { signal }) {
-      const cache = caches.get(service.toLowerCase());
-      if (!cache) throw fatal(`there is no cache service named '${service}'`);
+      const { maxValueBytes } = await cacheOf(caches, service);
       const answer = await send(egress, {
         url,
         method: 'GET',
         headers: { accept: 'application/json', ...headers },
         timeoutMs: timeout,
-        maxBodyBytes: cache.maxValueBytes,
+        maxBodyBytes: maxValueBytes,
         signal,
       });
       const { host } = new URL(url);
       if (answer.status < 200 || answer.status > 299) throw fatal(`${host} answered ${answer.status}`);
       if (answer.isTruncated)
         throw fatal(
-          `the answer of ${host} is above the limit of ${cache.maxValueBytes} bytes of service '${service}'`,
+          `the answer of ${host} is above the limit of ${maxValueBytes} bytes of service '${service}'`,
         );
       const value = readJson(answer.body, host);
       signal.throwIfAborted();
+      // Anew: the service may have moved while the answer came.
+      const cache = await cacheOf(caches, service);
       await store(cache, { key, value, ttl });
       return { service: cache.name, key, bytes: answer.body.length };
     },
   });
+}
+
+async function cacheOf(caches: Pick<Caches, 'find'>, service: string): Promise<Cache> {
+  const cache = await caches.find(service.toLowerCase());
+  if (!cache) throw fatal(`there is no cache service named '${service}'`);
+  return cache;
 }
 
 function readJson(body: Buffer, host: string): JsonText {

@@ -1,6 +1,6 @@
 /** This file owns which jobs every worker knows, one line each. */
-import type { Cache } from '@sluice/cache';
 import type { CatalogEntry, JobDefinition } from '@sluice/jobs';
+import type { Caches } from '../caches.ts';
 import type { EgressGuard } from '../egress/guard.ts';
 import { cacheRefresh } from './cache-refresh.ts';
 import { exampleEcho } from './example-echo.ts';
@@ -8,7 +8,7 @@ import { httpRequest } from './http-request.ts';
 
 export function builtInJobs(options: {
   egress: EgressGuard;
-  caches: ReadonlyMap<string, Cache>;
+  caches: Pick<Caches, 'find'>;
   delivery: JobDefinition;
 }): CatalogEntry[] {
   const jobs: JobDefinition[] = [

@@ -20,7 +20,10 @@ async function setup(t: TestContext, answer: RequestListener) {
     await egress.close();
     await driver.stop();
   });
-  const job = cacheRefresh({ egress, caches: new Map([['shop', cache]]) });
+  const job = cacheRefresh({
+    egress,
+    caches: { find: async (name) => (name === 'shop' ? cache : undefined) },
+  });
   const url = `http://127.0.0.1:${server.port}/rates`;
   return {
     cache,
