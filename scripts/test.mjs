@@ -18,6 +18,8 @@ import { CommandError, run, step } from './steps.mjs';
 /** A test run that hangs must end before whoever waits for it gives up. */
 const TESTS_TIMEOUT_MS = 1_080_000;
 const CHROMIUMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+/** Each is the name of its package as well. */
+const EXAMPLE_PROGRAMS = ['python3', 'curl', 'jq'];
 
 checkNode();
 process.chdir(ROOT);
@@ -26,6 +28,9 @@ try {
   await provideRedisServer();
   if (!findProgram(CHROMIUMS))
     await installSystemPackage({ name: 'chromium', reason: 'for the browser tests' });
+  for (const name of EXAMPLE_PROGRAMS) {
+    if (!findProgram([name])) await installSystemPackage({ name, reason: 'for the tests of the examples' });
+  }
 } catch (error) {
   endWith(error);
 }
