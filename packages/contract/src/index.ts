@@ -2,6 +2,12 @@ export { ApiError, type Client, type ClientOptions, createClient } from './clien
 export { BATCH_ERROR_CODE, type ErrorEnvelope, errorEnvelope } from './envelope.ts';
 export { DOOR_ERROR_CODES, type ErrorCode, STATUS } from './errors.ts';
 export {
+  type LeaseContext,
+  type LeaseProcessor,
+  LeaseWorker,
+  type LeaseWorkerOptions,
+} from './lease-worker.ts';
+export {
   type Access,
   type BodyDeclaration,
   type Method,
