@@ -251,6 +251,36 @@ describe('the quota of a key', () => {
   });
 });
 
+describe('the backlog of a key', () => {
+  it('bounds what it has waiting in a queue, by whichever route', async (t) => {
+    const api = await startApi(t);
+    const { key } = await make(api, {
+      label: 'q',
+      scopes: ['jobs:*', 'deliveries:*'],
+      quota: { backlog: 2 },
+    });
+    const send = (path: string, json: unknown, by = key) => api.call(path, { method: 'POST', json, key: by });
+    const job = { name: 'example.echo', data: {} };
+    const enqueue = (by?: string) => send('/api/v2/queues/mail/jobs', job, by);
+    expect([(await enqueue()).status, (await enqueue()).status]).toEqual([201, 201]);
+
+    const refused = [
+      await enqueue(),
+      await send('/api/v2/queues/mail/jobs', { resource: [job] }),
+      await send('/api/v2/flows', { queue: 'mail', ...job }),
+    ];
+
+    for (const answer of refused) {
+      expect(answer.headers.get('retry-after')).toBe('1');
+      expect(await reasonOf(answer)).toEqual([429, 'quota_backlog_exceeded']);
+    }
+    expect((await enqueue(TEST_KEY)).status).toBe(201);
+    const delivery = { url: 'https://example.com/hook' };
+    const deliveries = await send('/api/v2/deliveries', { resource: [delivery, delivery, delivery] });
+    expect(await reasonOf(deliveries)).toEqual([429, 'quota_backlog_exceeded']);
+  });
+});
+
 describe('the trail', () => {
   it('tells who changed what, from what to what, and in which request; the newest first, by pages', async (t) => {
     const api = await startApi(t);

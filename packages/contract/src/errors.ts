@@ -98,6 +98,7 @@ export const STATUS = {
   queue_not_paused: 409,
   queue_active: 409,
   flow_spans_slots: 400,
+  quota_backlog_exceeded: 429,
   waiters_full: 503,
   lease_refused: 403,
   lease_lost: 409,

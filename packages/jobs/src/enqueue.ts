@@ -1,5 +1,7 @@
 /** This file owns the way of a new job into its queue: checked, given an id, written once per idempotency key, answered. */
+import type { RedisClient } from '@sluice/redis';
 import { type Clock, DomainError } from '@sluice/runtime';
+import { type BacklogBound, reserve } from './backlog.ts';
 import { check, dataText, invalid } from './data.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { newJobId } from './ids.ts';
@@ -46,12 +48,18 @@ export interface EnqueuedJob {
 /** `error` is a `DomainError`, or what ioredis rejected with. */
 export type EnqueueResult = { ok: true; job: EnqueuedJob } | { ok: false; error: unknown };
 
-export interface EnqueueManyOptions {
+export interface EnqueueOptions {
+  /** What may wait of this caller's; `undefined`: no bound, and no question about it. */
+  backlog?: BacklogBound | undefined;
+}
+
+export interface EnqueueManyOptions extends EnqueueOptions {
   /** One invalid job: `refuse` (default) writes none of them, `skip` writes the others. */
   onInvalid?: 'refuse' | 'skip' | undefined;
 }
 
 export interface EnqueuerOptions {
+  client: RedisClient;
   queues: Queues;
   commits: GroupCommit;
   clock: Clock;
@@ -72,21 +80,28 @@ export class Enqueuer {
     this.#options = options;
   }
 
-  async enqueue(queueName: string, job: NewJob): Promise<EnqueuedJob> {
-    const queue = this.#options.queues.open(queueName);
-    return await this.#commit(queue, this.#prepare(queue, job));
+  async enqueue(queueName: string, job: NewJob, { backlog }: EnqueueOptions = {}): Promise<EnqueuedJob> {
+    const { client, queues } = this.#options;
+    const queue = queues.open(queueName);
+    const prepared = this.#prepare(queue, job);
+    if (backlog) await reserve(client, queue, [prepared.insertion.id], backlog);
+    return await this.#commit(queue, prepared);
   }
 
   async enqueueMany(
     queueName: string,
     jobs: readonly NewJob[],
-    { onInvalid = 'refuse' }: EnqueueManyOptions,
+    { onInvalid = 'refuse', backlog }: EnqueueManyOptions,
   ): Promise<EnqueueResult[]> {
     const queue = this.#options.queues.open(queueName);
     if (jobs.length > MAX_BATCH)
       throw invalid(`a batch of ${jobs.length} jobs is above the limit of ${MAX_BATCH}`);
     const prepared = jobs.map((job) => settleNow(() => this.#prepare(queue, job)));
     const isRefused = onInvalid === 'refuse' && prepared.some((each) => 'error' in each);
+    if (backlog && !isRefused) {
+      const ids = prepared.flatMap((each) => ('value' in each ? [each.value.insertion.id] : []));
+      await reserve(this.#options.client, queue, ids, backlog);
+    }
     return await Promise.all(
       prepared.map(async (each): Promise<EnqueueResult> => {
         if ('error' in each) return { ok: false, error: each.error };

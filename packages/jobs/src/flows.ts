@@ -2,6 +2,7 @@
 import type { Keyspace } from '@sluice/config';
 import { Cluster, type RedisClient } from '@sluice/redis';
 import { type Clock, DomainError } from '@sluice/runtime';
+import { type BacklogBound, reserve } from './backlog.ts';
 import type { FlowEntry } from './bullmq.ts';
 import { check, dataText, invalid } from './data.ts';
 import { newJobId } from './ids.ts';
@@ -70,9 +71,9 @@ export class Flows {
 
   /**
    * Adds all jobs of the tree, or none. At most 500 jobs, 10 deep. Codes: `flow_spans_slots` in a Cluster, where all of a
-   * flow's queues must be one.
+   * flow's queues must be one, `quota_backlog_exceeded` when there is no room in one of its queues.
    */
-  async add(root: FlowJob): Promise<AddedFlow> {
+  async add(root: FlowJob, { backlog }: { backlog?: BacklogBound | undefined } = {}): Promise<AddedFlow> {
     const { client, keys, queues } = this.#options;
     const entries: FlowEntry[] = [];
     const added = this.#collect(root, undefined, 1, entries);
@@ -82,6 +83,11 @@ export class Flows {
         'flow_spans_slots',
         `queues ${names.join(', ')} lie in different slots of the Cluster`,
       );
+    }
+    if (backlog) {
+      const idsIn = (name: string) => entries.filter(({ queue }) => queue === name).map(({ id }) => id);
+      // One after another: a refusal by one queue asks no more of the others.
+      for (const name of names) await reserve(client, queues.open(name), idsIn(name), backlog);
     }
     await Promise.all(names.map((name) => registerQueue(client, keys, name)));
     const { addFlow } = await import('./bullmq.ts');

@@ -9,6 +9,7 @@ import {
   DEFAULT_MAX_DATA_BYTES,
   type EnqueuedJob,
   type EnqueueManyOptions,
+  type EnqueueOptions,
   type EnqueueResult,
   Enqueuer,
   type NewJob,
@@ -76,7 +77,7 @@ export class Jobs {
     const queues = new Queues({ bullmq: this.#bullmq, keys });
     const commits = new GroupCommit({ client, keys });
     const reader = new Reader({ client, queues, clock });
-    this.#enqueuer = new Enqueuer({ queues, commits, clock, idempotencyWindowMs, maxDataBytes });
+    this.#enqueuer = new Enqueuer({ client, queues, commits, clock, idempotencyWindowMs, maxDataBytes });
     this.#reader = reader;
     this.#queueReader = new QueueReader({ client, keys, queues, clock });
     this.#events = new EventReader({ client, subscriber });
@@ -98,12 +99,12 @@ export class Jobs {
     this.#settings = new QueueSettings({ client, keys, queues });
   }
 
-  /** Resolves when Redis holds the job. Codes: `idempotency_mismatch`, `overloaded`. */
-  enqueue(queue: string, job: NewJob): Promise<EnqueuedJob> {
-    return this.#enqueuer.enqueue(queue, job);
+  /** Resolves when Redis holds the job. Codes: `idempotency_mismatch`, `overloaded`, `quota_backlog_exceeded`. */
+  enqueue(queue: string, job: NewJob, options: EnqueueOptions = {}): Promise<EnqueuedJob> {
+    return this.#enqueuer.enqueue(queue, job, options);
   }
 
-  /** At most 1,000 jobs; one result a job, in their order. One job's failure is its own. */
+  /** At most 1,000 jobs; one result a job, in their order. One job's failure is its own. Code `quota_backlog_exceeded` for all. */
   enqueueMany(
     queue: string,
     jobs: readonly NewJob[],

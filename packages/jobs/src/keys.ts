@@ -6,6 +6,7 @@
  * |---|---|---|
  * | `{prefix}:jobs:queues` | set of the names of queues that have been used | its queue is obliterated |
  * | `{queuePrefix}:{queue}:…` | BullMQ's keys and the jobs' hashes | BullMQ's rules, retention, obliterate |
+ * | `{queuePrefix}:{queue}:sluice:backlog:{hash}` | what one caller has waiting, if that is bounded | 30 days after his last job |
  * | `{queuePrefix}:{queue}:sluice:once:{hash}` | idempotency record | its window has passed |
  * | `{queuePrefix}:{queue}:sluice:turns` | zset of groups by their last turn | nobody of a group waits when one is enqueued; 7 days |
  * | `{queuePrefix}:{queue}:sluice:running:{hash}` | zset of a bounded group's attempts | 30 s after the last renewal |
@@ -105,6 +106,11 @@ export function metricsKeys(
 
 export function deduplicationKeys({ base }: QueueKeys, id: string): { current: string; next: string } {
   return { current: `${base}de:${id}`, next: `${base}dn:${id}` };
+}
+
+/** A zset of job ids; expires 30 days after the owner's last job. */
+export function backlogKey({ base }: QueueKeys, owner: string): string {
+  return `${base}sluice:backlog:${digest(owner)}`;
 }
 
 export function idempotencyRecord({ base }: QueueKeys, key: string): string {

@@ -307,6 +307,7 @@ export const failureCodeSchema = z.enum(FAILURE_CODES);
  * - `queue_not_paused` `queue_active` the queue must be paused, and idle, first
  * - `flow_spans_slots` its queues lie in different slots of the Cluster
  * - `overloaded` too many jobs of this process are on their way to Redis
+ * - `quota_backlog_exceeded` as many jobs of this caller wait in the queue as may
  * - `waiters_full` the process holds as many waits and streams as it may
  * - `lease_refused` no lease of ours, or one of another key
  * - `lease_lost` it ran out, or its job was settled or removed: whatever was done under it, somebody else may do again
@@ -324,6 +325,7 @@ export const JOBS_ERROR_CODES = [
   'queue_active',
   'flow_spans_slots',
   'overloaded',
+  'quota_backlog_exceeded',
   'waiters_full',
   'lease_refused',
   'lease_lost',

@@ -156,6 +156,13 @@ export const completeJobs = defineScript({
   moreArgs: true,
 });
 
+export const reserveBacklog = defineScript({
+  source: at('reserve-backlog'),
+  keys: ['base', 'backlog'],
+  args: ['max', 'grace_ms', 'max_looks'],
+  moreArgs: true,
+});
+
 export const releaseJobs = defineScript({
   source: at('release-jobs'),
   keys: ['base', 'wait', 'active', 'prioritized', 'delayed', 'stalled', 'meta', 'events', 'marker', 'leases'],

@@ -6,6 +6,11 @@ import type { Reply } from './reply.ts';
 /** Who calls. */
 export type Principal = KeyPrincipal;
 
+/** What may wait of this caller's in a queue; `undefined`: his key has no such quota. */
+export function backlogOf({ id, quota }: Principal): { owner: string; max: number } | undefined {
+  return quota?.backlog === undefined ? undefined : { owner: id, max: quota.backlog };
+}
+
 export interface Call<R extends RouteDeclaration = RouteDeclaration> extends RouteInput<R> {
   principal: Principal;
   requestId: string;

@@ -19,6 +19,7 @@ const HEADERS: Partial<Record<ErrorCode, (details: ErrorDetails) => Record<strin
   outcome_unknown: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
   channel_readers_full: () => ({ 'Retry-After': READER_RETRY_AFTER_SECONDS }),
   channel_readers_of_key_full: () => ({ 'Retry-After': READER_RETRY_AFTER_SECONDS }),
+  quota_backlog_exceeded: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
   overloaded: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
   limit_unavailable: () => ({ 'Retry-After': RETRY_AFTER_SECONDS }),
   rate_limited: ({ retry_after_ms: ms }) =>

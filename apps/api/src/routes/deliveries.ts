@@ -3,7 +3,7 @@ import { newDelivery, type routes } from '@sluice/contract';
 import { DELIVERY_QUEUE, type Deliveries, type DeliveryJob, type NewDelivery } from '@sluice/delivery';
 import type { Jobs, NewJob } from '@sluice/jobs';
 import { DomainError } from '@sluice/runtime';
-import type { Handlers } from '../http/call.ts';
+import { backlogOf, type Handlers, type Principal } from '../http/call.ts';
 import type { Reply } from '../http/reply.ts';
 import { type Checked, checkItem, enqueueMany } from './job-batch.ts';
 import { enqueuedReply } from './jobs.ts';
@@ -15,21 +15,23 @@ export function deliveryHandlers({
   jobs: Jobs;
   deliveries: Deliveries;
 }): Handlers<Pick<typeof routes, 'sendDeliveries'>> {
-  const sendOne = async (delivery: NewDelivery): Promise<Reply> => {
+  const sendOne = async (delivery: NewDelivery, principal: Principal): Promise<Reply> => {
     const [job] = await deliveries.jobs([delivery]);
     if (job instanceof DomainError) throw job;
-    const enqueued = await jobs.enqueue(DELIVERY_QUEUE, job as DeliveryJob);
+    const enqueued = await jobs.enqueue(DELIVERY_QUEUE, job as DeliveryJob, {
+      backlog: backlogOf(principal),
+    });
     return enqueuedReply(enqueued, enqueued.created ? 201 : 200);
   };
 
   return {
     sendDeliveries: async (call) => {
-      const { body, query, requestId } = call;
+      const { body, query, requestId, principal } = call;
       if (!('resource' in body))
-        return await sendOne({
-          ...body,
-          idempotency_key: body.idempotency_key ?? call.header('idempotency-key'),
-        });
+        return await sendOne(
+          { ...body, idempotency_key: body.idempotency_key ?? call.header('idempotency-key') },
+          principal,
+        );
       const items = body.resource.map((item) => checkItem(newDelivery, item, 'delivery_invalid', 'delivery'));
       const made = await deliveries.jobs(items.flatMap((item) => ('value' in item ? [item.value] : [])));
       let next = 0;
@@ -39,7 +41,7 @@ export function deliveryHandlers({
         return job instanceof DomainError ? { error: job } : { value: job };
       });
       const isContinued = query.continue ?? false;
-      return await enqueueMany(jobs, DELIVERY_QUEUE, jobsOrFaults, { isContinued, requestId });
+      return await enqueueMany(jobs, DELIVERY_QUEUE, jobsOrFaults, { isContinued, requestId, principal });
     },
   };
 }

@@ -2,7 +2,7 @@
 import type { ErrorCode, routes } from '@sluice/contract';
 import type { FlowJob, FlowView, Jobs } from '@sluice/jobs';
 import { DomainError, JsonText, jsonElements, jsonMembers, stringifyCarrying } from '@sluice/runtime';
-import type { Handlers, Principal } from '../http/call.ts';
+import { backlogOf, type Handlers, type Principal } from '../http/call.ts';
 import { json, jsonText } from '../http/reply.ts';
 import { jobBody } from './job-body.ts';
 
@@ -13,7 +13,7 @@ export function flowHandlers({ jobs: { flows } }: { jobs: Jobs }): Handlers<Flow
   return {
     addFlow: async ({ principal, body, bodyText }) => {
       requireQueues(principal, body);
-      return json(201, await flows.add(readFlow(bodyText ?? '')));
+      return json(201, await flows.add(readFlow(bodyText ?? ''), { backlog: backlogOf(principal) }));
     },
     getFlow: async ({ params }) =>
       jsonText(200, stringifyCarrying(flowBody(await flows.get(params.queue, params.id)))),

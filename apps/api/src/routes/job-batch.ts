@@ -4,6 +4,7 @@ import type { EnqueueResult, Jobs, NewJob } from '@sluice/jobs';
 import { redisFault } from '@sluice/redis';
 import { DomainError } from '@sluice/runtime';
 import type { z } from 'zod';
+import { backlogOf, type Principal } from '../http/call.ts';
 import { failureBody } from '../http/failure.ts';
 import { json, type Reply } from '../http/reply.ts';
 
@@ -14,6 +15,8 @@ export interface BatchOptions {
   /** `?continue=true`: store those that can be. */
   isContinued: boolean;
   requestId: string;
+  /** Who puts them. */
+  principal: Principal;
 }
 
 /** `code` and the first fault when it does not fit. */
@@ -34,11 +37,14 @@ export async function enqueueMany(
   jobs: Jobs,
   queue: string,
   items: readonly Checked<NewJob>[],
-  { isContinued, requestId }: BatchOptions,
+  { isContinued, requestId, principal }: BatchOptions,
 ): Promise<Reply> {
   const isRefused = !isContinued && items.some((item) => 'error' in item);
   const valid = isRefused ? [] : items.flatMap((item) => ('value' in item ? [item.value] : []));
-  const written = await jobs.enqueueMany(queue, valid, { onInvalid: isContinued ? 'skip' : 'refuse' });
+  const written = await jobs.enqueueMany(queue, valid, {
+    onInvalid: isContinued ? 'skip' : 'refuse',
+    backlog: backlogOf(principal),
+  });
   let next = 0;
   const results = items.map((item): EnqueueResult => {
     if ('error' in item) return { ok: false, error: item.error };

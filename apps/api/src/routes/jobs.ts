@@ -2,7 +2,7 @@
 import { type ErrorCode, newJob, type routes } from '@sluice/contract';
 import type { EnqueuedJob, JobEnd, Jobs, NewJob } from '@sluice/jobs';
 import { DomainError, stringifyCarrying } from '@sluice/runtime';
-import type { Call, Handlers } from '../http/call.ts';
+import { backlogOf, type Call, type Handlers } from '../http/call.ts';
 import { json, jsonText, type Reply } from '../http/reply.ts';
 import { type Checked, checkItem, enqueueMany } from './job-batch.ts';
 import { jobBody } from './job-body.ts';
@@ -28,12 +28,22 @@ export function jobHandlers({ jobs, stopping }: { jobs: Jobs; stopping: AbortSig
         const { queue } = call.params;
         const items = call.body.resource.map(checkJob);
         const isContinued = call.query.continue ?? false;
-        return await enqueueMany(jobs, queue, items, { isContinued, requestId: call.requestId });
+        return await enqueueMany(jobs, queue, items, {
+          isContinued,
+          requestId: call.requestId,
+          principal: call.principal,
+        });
       }
       const { queue } = call.params;
       const { idempotency_key: ownKey, ...job } = call.body;
       const idempotencyKey = ownKey ?? call.header('idempotency-key');
-      const enqueued = await jobs.enqueue(queue, { ...job, idempotencyKey });
+      const enqueued = await jobs.enqueue(
+        queue,
+        { ...job, idempotencyKey },
+        {
+          backlog: backlogOf(call.principal),
+        },
+      );
       const wait = call.query.wait ?? 0;
       if (wait === 0) return enqueuedReply(enqueued, enqueued.created ? 201 : 200);
       const end = await waitFor(call, queue, enqueued.id, wait);
