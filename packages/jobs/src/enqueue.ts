@@ -3,7 +3,7 @@ import type { RedisClient } from '@sluice/redis';
 import { type Clock, DomainError } from '@sluice/runtime';
 import { type BacklogBound, reserve } from './backlog.ts';
 import { check, dataText, invalid } from './data.ts';
-import type { GroupCommit } from './group-commit.ts';
+import type { GroupCommit, InsertResult } from './group-commit.ts';
 import { newJobId } from './ids.ts';
 import type { Insertion, InsertOutcome } from './insertion.ts';
 import { digest, idempotencyRecord } from './keys.ts';
@@ -81,11 +81,11 @@ export class Enqueuer {
   }
 
   async enqueue(queueName: string, job: NewJob, { backlog }: EnqueueOptions = {}): Promise<EnqueuedJob> {
-    const { client, queues } = this.#options;
+    const { client, queues, commits } = this.#options;
     const queue = queues.open(queueName);
     const prepared = this.#prepare(queue, job);
     if (backlog) await reserve(client, queue, [prepared.insertion.id], backlog);
-    return await this.#commit(queue, prepared);
+    return enqueued(queue, prepared, await commits.add(queue, prepared.insertion));
   }
 
   async enqueueMany(
@@ -98,21 +98,25 @@ export class Enqueuer {
       throw invalid(`a batch of ${jobs.length} jobs is above the limit of ${MAX_BATCH}`);
     const prepared = jobs.map((job) => settleNow(() => this.#prepare(queue, job)));
     const isRefused = onInvalid === 'refuse' && prepared.some((each) => 'error' in each);
-    if (backlog && !isRefused) {
-      const ids = prepared.flatMap((each) => ('value' in each ? [each.value.insertion.id] : []));
+    const ready = isRefused
+      ? []
+      : prepared.flatMap((each) => ('value' in each ? [each.value.insertion] : []));
+    if (backlog && ready.length > 0) {
+      const ids = ready.map(({ id }) => id);
       await reserve(this.#options.client, queue, ids, backlog);
     }
-    return await Promise.all(
-      prepared.map(async (each): Promise<EnqueueResult> => {
-        if ('error' in each) return { ok: false, error: each.error };
-        if (isRefused) return { ok: false, error: refused() };
-        try {
-          return { ok: true, job: await this.#commit(queue, each.value) };
-        } catch (error) {
-          return { ok: false, error };
-        }
-      }),
-    );
+    const written = await this.#options.commits.addAll(queue, ready);
+    let next = 0;
+    return prepared.map((each): EnqueueResult => {
+      if ('error' in each) return { ok: false, error: each.error };
+      if (isRefused) return { ok: false, error: refused() };
+      const result = written[next++] as InsertResult;
+      if (result.kind === 'rejected') return { ok: false, error: result.error };
+      const described = settleNow(() => enqueued(queue, each.value, result));
+      return 'error' in described
+        ? { ok: false, error: described.error }
+        : { ok: true, job: described.value };
+    });
   }
 
   #prepare(queue: OpenQueue, job: NewJob): Prepared {
@@ -147,22 +151,34 @@ export class Enqueuer {
     };
     return { insertion, firstState: firstState(stored) };
   }
-
-  async #commit(queue: OpenQueue, { insertion, firstState }: Prepared): Promise<EnqueuedJob> {
-    const outcome = await this.#options.commits.add(queue, insertion);
-    return { queue: queue.name, name: insertion.name, ...describe(outcome, firstState) };
-  }
 }
 
-function describe(outcome: InsertOutcome, state: JobState): Omit<EnqueuedJob, 'queue' | 'name'> {
+/** Throws `idempotency_mismatch`, and what Redis said against this job alone. */
+function enqueued(
+  queue: OpenQueue,
+  { insertion, firstState }: Prepared,
+  outcome: InsertOutcome,
+): EnqueuedJob {
+  const job = {
+    id: '',
+    queue: queue.name,
+    name: insertion.name,
+    state: firstState as EnqueuedJob['state'],
+    created: false,
+    deduplicated: false,
+  };
   switch (outcome.kind) {
     case 'inserted':
     case 'exists':
-      return { id: outcome.id, state, created: outcome.kind === 'inserted', deduplicated: false };
+      job.id = outcome.id;
+      job.created = outcome.kind === 'inserted';
+      return job;
     case 'deduplicated':
-      return { id: outcome.id, state: outcome.state, created: false, deduplicated: true };
     case 'replayed':
-      return { id: outcome.id, state: outcome.state, created: false, deduplicated: false };
+      job.id = outcome.id;
+      job.state = outcome.state;
+      job.deduplicated = outcome.kind === 'deduplicated';
+      return job;
     case 'mismatch':
       throw new DomainError<JobsErrorCode>(
         'idempotency_mismatch',

@@ -12,11 +12,22 @@ import type { JobsErrorCode } from './schemas.ts';
 /** Jobs that are on their way; more are refused, since each holds its data in memory. */
 const MAX_UNSETTLED_JOBS = 50_000;
 
+/** One caller's jobs, which may leave in several batches. */
+interface Caller {
+  outcomes: InsertResult[];
+  unsettled: number;
+  settle: (outcomes: InsertResult[]) => void;
+}
+
 interface Waiting {
   job: Insertion;
-  settle: (outcome: InsertOutcome) => void;
-  fail: (error: unknown) => void;
+  caller: Caller;
+  /** Its place among the caller's. */
+  index: number;
 }
+
+/** `failed` with what ioredis rejected with: whether the job is in is for that error to say. */
+export type InsertResult = InsertOutcome | { kind: 'rejected'; error: unknown };
 
 export class GroupCommit {
   readonly #client: RedisClient;
@@ -30,20 +41,31 @@ export class GroupCommit {
     this.#keyspace = options.keys;
   }
 
-  /**
-   * Resolves when Redis has the job, with what came of it. Rejects with `overloaded` when too many are on their way, else
-   * as ioredis does.
-   */
-  add(queue: OpenQueue, job: Insertion): Promise<InsertOutcome> {
-    if (this.#unsettled >= MAX_UNSETTLED_JOBS) {
+  /** Resolves when Redis has the job, with what came of it. Rejects as ioredis does, or with `overloaded`. */
+  async add(queue: OpenQueue, job: Insertion): Promise<InsertOutcome> {
+    const [result] = await this.addAll(queue, [job]);
+    if (result === undefined) throw new TypeError('a job left without an outcome');
+    if (result.kind === 'rejected') throw result.error;
+    return result;
+  }
+
+  /** Resolves when each job is in or is not, in their order. Rejects with `overloaded` when too many are on their way. */
+  addAll(queue: OpenQueue, jobs: readonly Insertion[]): Promise<InsertResult[]> {
+    if (this.#unsettled + jobs.length > MAX_UNSETTLED_JOBS) {
       const message = `${this.#unsettled} jobs of this process are on their way to Redis already`;
       return Promise.reject(new DomainError<JobsErrorCode>('overloaded', message));
     }
-    this.#unsettled += 1;
-    return new Promise((settle, fail) => {
-      const waiting = this.#waiting.get(queue);
-      if (waiting) waiting.push({ job, settle, fail });
-      else this.#waiting.set(queue, [{ job, settle, fail }]);
+    if (jobs.length === 0) return Promise.resolve([]);
+    this.#unsettled += jobs.length;
+    return new Promise((settle) => {
+      const caller: Caller = { outcomes: new Array(jobs.length), unsettled: jobs.length, settle };
+      let waiting = this.#waiting.get(queue);
+      if (!waiting) {
+        waiting = [];
+        this.#waiting.set(queue, waiting);
+      }
+      for (let index = 0; index < jobs.length; index += 1)
+        waiting.push({ job: jobs[index] as Insertion, caller, index });
       if (this.#isScheduled) return;
       this.#isScheduled = true;
       // After the sockets of this turn have been read: their requests are in the same batch.
@@ -70,9 +92,9 @@ export class GroupCommit {
       const { isNewQueue, outcomes } = await insertBatch(this.#client, queue.keys, batch);
       // New though registered: it was obliterated since, and its name with it.
       await (registering ?? (isNewQueue ? this.#register(queue) : undefined));
-      for (const [index, { settle }] of waiting.entries()) settle(outcomes[index] as InsertOutcome);
+      settleAll(waiting, (index) => outcomes[index] as InsertOutcome);
     } catch (error) {
-      for (const { fail } of waiting) fail(error);
+      settleAll(waiting, () => ({ kind: 'rejected', error }));
     } finally {
       this.#unsettled -= waiting.length;
     }
@@ -86,5 +108,14 @@ export class GroupCommit {
     } catch {
       queue.isRegistered = false;
     }
+  }
+}
+
+function settleAll(waiting: readonly Waiting[], resultOf: (index: number) => InsertResult): void {
+  for (let at = 0; at < waiting.length; at += 1) {
+    const { caller, index } = waiting[at] as Waiting;
+    caller.outcomes[index] = resultOf(at);
+    caller.unsettled -= 1;
+    if (caller.unsettled === 0) caller.settle(caller.outcomes);
   }
 }

@@ -52,13 +52,19 @@ export function jsonMembers(text: string): JsonMember[] {
     at = skipSpace(text, at);
     if (text.charCodeAt(at) !== QUOTE) return members;
     const nameEnd = skipString(text, at);
-    const name = JSON.parse(text.slice(at, nameEnd)) as string;
+    const name = stringAt(text, at, nameEnd);
     const start = skipSpace(text, skipSpace(text, nameEnd) + 1);
     const end = skipValue(text, start);
     members.push({ name, text: text.slice(start, end) });
     at = skipSpace(text, end);
     if (text.charCodeAt(at) === COMMA) at += 1;
   }
+}
+
+/** Most names are written as they are. */
+function stringAt(text: string, start: number, end: number): string {
+  const inside = text.slice(start + 1, end - 1);
+  return inside.includes('\\') ? (JSON.parse(text.slice(start, end)) as string) : inside;
 }
 
 /** The elements of a JSON array in order, each as text. */

@@ -6,7 +6,7 @@ import { DomainError } from '@sluice/runtime';
 import type { z } from 'zod';
 import { backlogOf, type Principal } from '../http/call.ts';
 import { failureBody } from '../http/failure.ts';
-import { json, type Reply } from '../http/reply.ts';
+import { jsonText, type Reply } from '../http/reply.ts';
 
 /** One of a batch, after it was checked by itself. */
 export type Checked<T> = { value: T } | { error: DomainError };
@@ -55,8 +55,7 @@ export async function enqueueMany(
 
 function batchReply(results: readonly EnqueueResult[], requestId: string): Reply {
   const failures = results.flatMap((result) => (result.ok ? [] : [result.error]));
-  if (failures.length === 0)
-    return json(201, { resource: results.map((result) => ({ id: idOf(result), success: true })) });
+  if (failures.length === 0) return jsonText(201, `{"resource":[${results.map(storedItem).join(',')}]}`);
   // Redis away from the beginning is no fault of any job: the whole answer says so.
   if (failures.length === results.length && failures.every((error) => redisFault(error))) throw failures[0];
   throw new DomainError<ErrorCode>(
@@ -75,8 +74,9 @@ function batchReply(results: readonly EnqueueResult[], requestId: string): Reply
   );
 }
 
-function idOf(result: EnqueueResult): string | undefined {
-  return result.ok ? result.job.id : undefined;
+/** Ids are ours and need no escaping. */
+function storedItem(result: EnqueueResult): string {
+  return result.ok ? `{"id":"${result.job.id}","success":true}` : '';
 }
 
 function refused(): DomainError<ErrorCode> {

@@ -38,6 +38,10 @@ for _, kind in ipairs(kinds) do
   kind.json = cjson.encode(opts)
   kind.delay = opts.delay or 0
   kind.priority = opts.priority or 0
+  -- Redis would print a number anew for each job.
+  kind.timestamp_text = string.format('%.0f', kind.timestamp)
+  kind.delay_text = string.format('%.17g', kind.delay)
+  kind.priority_text = string.format('%.17g', kind.priority)
   kind.dedup = opts.de
   kind.group = opts.sluice and opts.sluice.group
   if kind.group and not next_turn then next_turn, close_turns = open_turns(prioritized, KEYS[11], KEYS[12]) end
@@ -183,11 +187,11 @@ local function insert(kind, job, id, key, next_key, data)
   if dedup and dedup.id then
     local standing = deduplicate(kind, key, next_key, id, data)
     if standing then return { 3, standing, state_of(standing) } end
-    call('HMSET', job, 'name', kind.name, 'data', data, 'opts', kind.json, 'timestamp', kind.timestamp,
-      'delay', kind.delay, 'priority', kind.priority, 'deid', dedup.id)
+    call('HMSET', job, 'name', kind.name, 'data', data, 'opts', kind.json, 'timestamp', kind.timestamp_text,
+      'delay', kind.delay_text, 'priority', kind.priority_text, 'deid', dedup.id)
   else
-    call('HMSET', job, 'name', kind.name, 'data', data, 'opts', kind.json, 'timestamp', kind.timestamp,
-      'delay', kind.delay, 'priority', kind.priority)
+    call('HMSET', job, 'name', kind.name, 'data', data, 'opts', kind.json, 'timestamp', kind.timestamp_text,
+      'delay', kind.delay_text, 'priority', kind.priority_text)
   end
   call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', kind.name)
 
