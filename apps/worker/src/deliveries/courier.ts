@@ -26,6 +26,7 @@ import type { Answer, EgressGuard, OutgoingRequest } from '../egress/guard.ts';
 import { plainHost, portOf } from '../egress/policy.ts';
 import { keptAnswer, MAX_BODY_BYTES } from '../processors/kept-answer.ts';
 import { headerOf } from '../processors/outgoing.ts';
+import { Anteroom } from './anteroom.ts';
 import { type AttemptRecord, type DeliveryResult, FailedAttempt } from './attempt-record.ts';
 
 /** What an attempt needs of its job. */
@@ -69,6 +70,7 @@ export class Courier {
   readonly #egress: EgressGuard;
   readonly #endpoints: Endpoints;
   readonly #hosts: Hosts;
+  readonly #anteroom = new Anteroom();
 
   constructor(options: { egress: EgressGuard; endpoints: Endpoints; hosts: Hosts }) {
     this.#egress = options.egress;
@@ -82,11 +84,14 @@ export class Courier {
     const url = destination(parcel, endpoint);
     const host = hostOf(url);
     const lease = randomUUID();
-    const place = await this.#hosts.take(host, {
+    const terms = {
       lease,
       limit: endpoint?.concurrency ?? DEFAULT_CONCURRENCY,
       leaseMs: parcel.timeout + PLACE_SLACK_MS,
-    });
+    };
+    let place = await this.#hosts.take(host, terms);
+    if (place.kind === 'busy' && (await this.#anteroom.wait(host)) && !ctx.signal.aborted)
+      place = await this.#hosts.take(host, terms);
     if (place.kind === 'busy')
       throw postpone(place.waitMs, `as many requests to ${host} are under way as may be`);
     if (place.kind === 'down') {
@@ -144,6 +149,7 @@ export class Courier {
       return { answer: undefined, error: error.message, tookMs: performance.now() - startedAt };
     } finally {
       await this.#hosts.leave(host, { lease, contact, tookMs: performance.now() - startedAt });
+      this.#anteroom.leave(host, { isAnswered: contact === 'answered' });
     }
   }
 

@@ -11,7 +11,7 @@
 --
 -- Reply: {1, 0, 0} taken · {0, wait_ms, 0} none is free · {-1, wait_ms, down_for_ms} the host is down
 local FIRST_PLACES, FIRST_TOOK_MS = 5, 50
-local MIN_WAIT_MS, MAX_WAIT_MS, MIN_WINDOW_MS = 10, 10000, 250
+local MIN_WAIT_MS, MAX_WAIT_MS, MIN_WINDOW_MS, STEPS = 10, 10000, 250, 200
 local PROBED_MS, DOWN_STEP_MS, DOWN_SPREAD_MS = 1000, 10, 20000
 
 local state, places = KEYS[1], KEYS[2]
@@ -65,4 +65,4 @@ local oldest = redis.call('ZRANGE', places, 0, 0, 'WITHSCORES')
 local ends_in = oldest[2] and number(oldest[2]) - now or 0
 local expected = math.max(took > 0 and took or FIRST_TOOK_MS, lease_ms - ends_in)
 local window = math.min(MAX_WAIT_MS, math.max(MIN_WINDOW_MS, math.min(4 * expected, ends_in)))
-return { 0, wait(now, math.min(expected / allowed, window), window), 0 }
+return { 0, wait(now, window / STEPS, window), 0 }
