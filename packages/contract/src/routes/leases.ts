@@ -66,9 +66,7 @@ const settled = z
   .meta({ id: 'SettledLease' });
 
 /** Each item is checked by itself, so that one bad lease can be told from its neighbours. */
-export const completedLease = z
-  .strictObject({ lease: params.shape.lease, result: carriedJson.optional() })
-  .meta({ id: 'CompletedLease' });
+export const completedLease = z.strictObject({ lease: params.shape.lease, result: carriedJson.optional() });
 
 const failure = z.union([
   z.string().min(1).max(2_000),
@@ -165,7 +163,14 @@ export const leases = {
             .array(z.unknown())
             .min(1)
             .max(MAX_BATCH)
-            .meta({ items: { $ref: '#/components/schemas/CompletedLease' } }),
+            .meta({
+              items: {
+                type: 'object',
+                required: ['lease'],
+                properties: { lease: { type: 'string' }, result: {} },
+              },
+              example: [{ lease: 'bE3f…', result: { width: 640 } }],
+            }),
         })
         .meta({ id: 'CompletedLeases' }),
       carried: ['result'],
@@ -218,7 +223,7 @@ export const leases = {
     method: 'post',
     path: `${LEASE_PATH}/progress`,
     tag,
-    summary: 'Tell how far a job is: any JSON of at most 4 KiB',
+    summary: 'Tell how far a job is, in JSON of at most 4 KiB',
     access: consume,
     params,
     body: { schema: z.strictObject({ progress: carriedJson }), carried: ['progress'] },

@@ -114,7 +114,7 @@ for i = 4, #ARGV, 3 do
   local id, token, result = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local job = base .. id
   local outcome
-  if call('GET', job .. ':lock') ~= token then
+  if call('GET', base .. id .. ':lock') ~= token then
     outcome = outcome_without_lock(job, token, result)
   else
     local fields = call('HMGET', job, 'opts', 'parentKey', 'deid', 'defa', 'timestamp')
@@ -122,12 +122,12 @@ for i = 4, #ARGV, 3 do
       outcome = 6
     elseif fields[4] == cancelled then
       outcome = 4
-    elseif fields[2] or fields[3] or call('EXISTS', job .. ':dependencies', job .. ':unsuccessful') > 0 then
+    elseif fields[2] or fields[3] or call('EXISTS', base .. id .. ':dependencies', base .. id .. ':unsuccessful') > 0 then
       outcome = 5
     elseif call('LREM', active, -1, id) < 1 then
       outcome = 6
     else
-      call('DEL', job .. ':lock')
+      call('DEL', base .. id .. ':lock')
       done[#done + 1] = id
       complete(id, job, fields[1] or '{}', result, token)
       outcome = 1

@@ -24,8 +24,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local returned, taken_over = {}, {}
 local over = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, limit)
 
-local function take_over(id, job, lost, fields)
-  call('SET', job .. ':lock', token, 'PX', hold_ms)
+local function take_over(id, lost, fields)
+  call('SET', base .. id .. ':lock', token, 'PX', hold_ms)
   call('ZADD', leases, now + hold_ms, id)
   taken_over[#taken_over + 1] = { id, lost, fields[1], fields[2] }
 end
@@ -42,7 +42,7 @@ end
 
 for _, id in ipairs(over) do
   local job = base .. id
-  local held_ms = call('PTTL', job .. ':lock')
+  local held_ms = call('PTTL', base .. id .. ':lock')
   if held_ms == -1 or not call('LPOS', active, id) or call('EXISTS', job) == 0 then
     call('ZREM', leases, id)
   elseif held_ms >= 0 then
@@ -54,7 +54,7 @@ for _, id in ipairs(over) do
     local lost = tonumber(call('HGET', job, 'stc') or 0)
     if not is_late then lost = call('HINCRBY', job, 'stc', 1) end
     if is_late or fields[2] or lost >= max_lost then
-      take_over(id, job, lost, fields)
+      take_over(id, lost, fields)
     else
       hand_back(id)
     end

@@ -57,8 +57,8 @@ for i = #ARGV - 1, 4, -2 do
   local id, token = ARGV[i], ARGV[i + 1]
   local job = base .. id
   local state = 'lost'
-  if call('GET', job .. ':lock') == token and call('LREM', active, -1, id) > 0 then
-    call('DEL', job .. ':lock')
+  if call('GET', base .. id .. ':lock') == token and call('LREM', active, -1, id) > 0 then
+    call('DEL', base .. id .. ':lock')
     call('SREM', stalled, id)
     call('ZREM', leases, id)
     if is_unseen then unstart(job) end

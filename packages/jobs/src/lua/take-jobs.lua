@@ -96,7 +96,7 @@ local function hold(id, job, opts)
     call('HSET', job, 'sluice:until', server_ms + timeout)
     ms = math.min(ms, timeout)
   end
-  call('SET', job .. ':lock', token, 'PX', ms)
+  call('SET', base .. id .. ':lock', token, 'PX', ms)
   call('ZADD', leases, server_ms + ms, id)
   return server_ms + ms
 end
