@@ -196,8 +196,8 @@ describe('pause, resume and limits', () => {
     const set = await jobs.setLimits('q', { concurrency: 3, rate: { max: 10, duration: 1_000 } });
     const changed = await jobs.setLimits('q', { concurrency: null });
 
-    expect(set.limits).toEqual({ concurrency: 3, rate: { max: 10, durationMs: 1_000 } });
-    expect(changed.limits).toEqual({ concurrency: null, rate: { max: 10, durationMs: 1_000 } });
+    expect(set.limits).toEqual({ concurrency: 3, rate: { max: 10, durationMs: 1_000 }, group: null });
+    expect(changed.limits).toEqual({ concurrency: null, rate: { max: 10, durationMs: 1_000 }, group: null });
     await expect(jobs.setLimits('q', { concurrency: 0 })).rejects.toMatchObject({ code: 'job_invalid' });
   });
 
