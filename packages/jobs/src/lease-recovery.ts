@@ -93,22 +93,23 @@ export class LeaseRecovery {
   /** Whether the queue has leases left, or jobs of BullMQ's own workers. */
   async #recover(queue: OpenQueue): Promise<boolean> {
     const { client, maxDeliveries, checkMs } = this.#options;
+    const keys = leaseKeys(queue.keys);
+    // BullMQ's look would leave its settings behind for a queue that somebody only asked for.
+    if ((await client.exists(keys.leases, keys.active)) === 0) return false;
     const backend = await queue.backend();
-    let left = 0;
     for (let call = 1; call <= MAX_CALLS; call += 1) {
       const token = newLockToken();
       const recovering = recoverLeases.run(client, {
-        keys: leaseKeys(queue.keys),
+        keys,
         args: { limit: MAX_LEASES_A_CALL, max_lost: maxDeliveries, token, hold_ms: HOLD_MS },
-      }) as Promise<[string[], TakenOver[], number, number]>;
+      }) as Promise<[string[], TakenOver[], number]>;
       // Right behind it: a lease that runs out between the two would be BullMQ's to hand out again.
       const checking = call === 1 ? backend.checkStalled(checkMs) : undefined;
-      const [[, takenOver, lookedAt, remaining]] = await Promise.all([recovering, checking]);
+      const [[, takenOver, lookedAt]] = await Promise.all([recovering, checking]);
       await Promise.all(takenOver.map((job) => this.#end(queue, job, token)));
-      left = remaining;
       if (lookedAt < MAX_LEASES_A_CALL) break;
     }
-    return left > 0 || (await client.llen(queue.keys.active)) > 0;
+    return true;
   }
 
   async #end(queue: OpenQueue, [id, lost, untilMs, deferred]: TakenOver, token: string): Promise<void> {

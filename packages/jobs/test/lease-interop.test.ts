@@ -1,4 +1,4 @@
-import { untilReady } from '@sluice/redis';
+import { scanKeys, untilReady } from '@sluice/redis';
 import { FlowProducer } from 'bullmq';
 import { describe, expect, it, vi } from 'vitest';
 import { Jobs } from '../src/jobs.ts';
@@ -94,6 +94,17 @@ describe('beside a stock BullMQ worker', () => {
 
     await vi.waitFor(() => expect(ran).toEqual([id]), 5_000);
     await expect(jobs.leases.complete(facts, 1)).rejects.toMatchObject({ code: 'lease_lost' });
+  });
+
+  it('finds lost leases though a stock worker with a long interval has the only look', async (t) => {
+    const { jobs, redis } = await setup(t, { leases });
+    const { id } = await jobs.enqueue(QUEUE, { name: 'n' });
+    await redis.client.set(`${redis.keys.queuePrefix(QUEUE)}:${QUEUE}:stalled-check`, '1', 'PX', 60_000);
+    await takeOne(jobs, { leaseMs: 150 });
+
+    const again = await takeOne(jobs, { waitMs: 3_000 });
+
+    expect(again.job.id).toBe(id);
   });
 
   it('hands out what a dead worker left, though only leases are taken here', async (t) => {
@@ -260,6 +271,21 @@ describe('the process that took a lease', () => {
 
     await expect.poll(async () => (await other.get(QUEUE, id)).state, { timeout: 5_000 }).toBe('waiting');
     expect((await other.get(QUEUE, id)).attempts).toMatchObject({ lost: 1 });
+  });
+
+  it('leaves nothing behind of a queue that was only asked for', async (t) => {
+    const { jobs, redis } = await setup(t, { leases: { ...leases, checkMs: 30 } });
+    const registry = `${redis.keys.root('jobs')}:leased`;
+    expect(await take(jobs, { waitMs: 200 })).toEqual([]);
+    expect(await redis.client.zcard(registry)).toBe(1);
+
+    // As if it had been asked for long ago.
+    await redis.client.zadd(registry, Date.now() - 3_600_000, QUEUE);
+
+    await expect.poll(() => redis.client.zcard(registry)).toBe(0);
+    const left: string[] = [];
+    for await (const page of scanKeys(redis.client, `${redis.keys.queuePrefix(QUEUE)}:`)) left.push(...page);
+    expect(left).toEqual([]);
   });
 
   it('gives back what came for a client that has gone, as if it had not been taken', async (t) => {

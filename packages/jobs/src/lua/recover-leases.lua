@@ -13,7 +13,7 @@
 -- ARGV[3] token       of the locks of jobs taken over
 -- ARGV[4] hold_ms     how long the caller has for those
 -- Replies {ids handed out again, {id, deliveries lost, when its attempt had to end or nil, deferred failure or nil} taken
--- over, leases looked at, leases left}.
+-- over, leases looked at}.
 local base, leases, wait, active, stalled = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local meta, events, marker = KEYS[6], KEYS[7], KEYS[8]
 local limit, max_lost, token, hold_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
@@ -66,4 +66,4 @@ if #returned > 0 then
   local is_held = settings[1] or (settings[2] and call('LLEN', active) >= tonumber(settings[2]))
   if not is_held then call('ZADD', marker, 0, '0') end
 end
-return { returned, taken_over, #over, call('ZCARD', leases) }
+return { returned, taken_over, #over }
