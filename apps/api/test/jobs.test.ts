@@ -64,6 +64,8 @@ describe('jobs over HTTP', () => {
       { name: 'a', data: {}, opts: { parent: { id: 'x', queue: 'y' } } },
       { name: 'a', data: {}, opts: { jobId: 'marker' } },
       { name: 'a', data: {}, opts: { priority: 2_097_152 } },
+      { name: 'a', data: {}, opts: { group: 'tenant-7', priority: 1 } },
+      { name: 'a', data: {}, opts: { group: 'g'.repeat(129) } },
       { name: 'a', data: {}, priority: 1 },
       { name: '', data: {} },
       { name: 'a' },
@@ -170,6 +172,7 @@ describe('queues over HTTP', () => {
     const limited = await ask(api, 'PUT', `${QUEUE}/limits`, {
       concurrency: 3,
       rate: { max: 10, duration: 1_000 },
+      group: { concurrency: 2 },
     });
     const found = await ask(api, 'GET', `${QUEUE}/search?text=bob`);
     const drained = await ask(api, 'POST', `${QUEUE}/drain`);
@@ -180,7 +183,11 @@ describe('queues over HTTP', () => {
     const gone = await ask(api, 'GET', QUEUE);
 
     expect(paused.body.is_paused).toBe(true);
-    expect(limited.body.limits).toEqual({ concurrency: 3, rate: { max: 10, duration: 1_000 } });
+    expect(limited.body.limits).toEqual({
+      concurrency: 3,
+      rate: { max: 10, duration: 1_000 },
+      group: { concurrency: 2, rate: null },
+    });
     expect(found.body).toMatchObject({ resource: [{ name: 'b' }], meta: { examined: 2 } });
     expect(drained.body).toEqual({ affected: 2, next: null });
     expect(cleaned.body).toEqual({ affected: 0, next: null });
@@ -188,6 +195,16 @@ describe('queues over HTTP', () => {
     expect([unconfirmed.status, unconfirmed.body.error?.context.reason]).toEqual([400, 'not_confirmed']);
     expect(obliterated.status).toBe(200);
     expect(gone.status).toBe(404);
+  });
+
+  it('takes the group of a job and tells it', async (t) => {
+    const api = await startApi(t);
+
+    const { body } = await ask(api, 'POST', JOBS, { name: 'a', data: {}, opts: { group: 'tenant-7' } });
+    const job = await ask(api, 'GET', `${JOBS}/${String(body.id)}`);
+
+    expect(body.state).toBe('prioritized');
+    expect(job.body.opts).toMatchObject({ group: 'tenant-7', priority: 0 });
   });
 
   it('makes, tells and removes schedulers', async (t) => {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { attemptLimits, storedOptions, templateOptions, withoutPassedExpiry } from '../src/options.ts';
+import {
+  attemptLimits,
+  GROUP_PRIORITY,
+  givenOptions,
+  storedOptions,
+  templateOptions,
+  withoutPassedExpiry,
+} from '../src/options.ts';
 import { jobOptionsSchema } from '../src/schemas.ts';
 import { optionsJson } from '../src/stored-job.ts';
 
@@ -76,6 +83,13 @@ describe('options of a job', () => {
       });
     });
   }
+});
+
+it('carry the group of a job as a priority that nobody gave', () => {
+  const stored = templateOptions({ group: 'tenant-7', attempts: 2 });
+
+  expect(stored).toMatchObject({ priority: GROUP_PRIORITY, sluice: { group: 'tenant-7' } });
+  expect(givenOptions(stored)).toEqual({ group: 'tenant-7', attempts: 2 });
 });
 
 describe('limits of an attempt', () => {
