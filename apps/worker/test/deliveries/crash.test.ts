@@ -16,7 +16,7 @@ it('a delivery whose worker is killed while it sends is sent again, with the sam
   });
   const { secret = '' } = await endpoints.put('partner', { url, concurrency: 1 });
   const arguments_ = ['--import', 'tsx', '--conditions=@sluice/source', MORTAL_WORKER];
-  const mortal = spawn(process.execPath, [...arguments_, redis.prefix, master.toString('hex')], {
+  const mortal = spawn(process.execPath, [...arguments_, redis.keys.prefix, master.toString('hex')], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   t.onTestFinished(() => void mortal.kill('SIGKILL'));

@@ -1,4 +1,5 @@
 import { DELIVERY_QUEUE, type NewDelivery } from '@sluice/delivery';
+import { scanKeys } from '@sluice/redis';
 import { JsonText } from '@sluice/runtime';
 import { describe, expect, it } from 'vitest';
 import { receiver, setup, verify } from './setup.ts';
@@ -244,10 +245,13 @@ describe('an endpoint', () => {
     await ended(id);
 
     const stored = [JSON.stringify(await jobs.get('deliveries', id)), logged()];
-    for (const key of await redis.allKeys()) {
-      stored.push(key, (await redis.client.dumpBuffer(key))?.toString('latin1') ?? '');
-      if ((await redis.client.type(key)) === 'hash')
-        stored.push(JSON.stringify(await redis.client.hgetall(key)));
+    for await (const page of scanKeys(redis.client, redis.keys.prefix)) {
+      for (const key of page) {
+        stored.push(key, (await redis.client.dumpBuffer(key))?.toString('latin1') ?? '');
+        // A dump may be compressed.
+        if ((await redis.client.type(key)) === 'hash')
+          stored.push(JSON.stringify(await redis.client.hgetall(key)));
+      }
     }
     const everything = stored.join('\n');
     expect(everything).toContain(NAME);

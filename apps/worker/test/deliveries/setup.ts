@@ -12,7 +12,7 @@ import {
 } from '@sluice/delivery';
 import { Catalog, Jobs, type JobView } from '@sluice/jobs';
 import { JobWorker, type JobWorkerOptions } from '@sluice/jobs/worker';
-import { type TestContext, testRedis } from '@sluice/redis/testing';
+import { type TestContext, type TestRedis, testRedis } from '@sluice/redis/testing';
 import { createLog } from '@sluice/runtime';
 import { Webhook } from 'standardwebhooks';
 import { vi } from 'vitest';
@@ -71,12 +71,18 @@ export async function receiver(
   };
 }
 
-/** A worker for deliveries, unless `deliveryWorkers` is 0, and one for each of `queues`. */
-export async function setup(
-  t: TestContext,
-  { queues = [], deliveryWorkers = 1 }: { queues?: string[]; deliveryWorkers?: 0 | 1 } = {},
-) {
-  const redis = await testRedis(t);
+export interface SetupOptions {
+  /** Each gets a worker. */
+  queues?: string[];
+  /** Default 1. */
+  deliveryWorkers?: 0 | 1;
+  /** Default a prefix of the test's own on the run's Redis. */
+  redis?: Pick<TestRedis, 'config' | 'client' | 'keys' | 'connect'>;
+}
+
+export async function setup(t: TestContext, options: SetupOptions = {}) {
+  const { queues = [], deliveryWorkers = 1 } = options;
+  const redis = options.redis ?? (await testRedis(t));
   const { client, keys } = redis;
   const lines: string[] = [];
   const log = createLog({
