@@ -97,8 +97,8 @@ export class LeaseLine {
   /** Everybody gets an empty answer now. */
   end(): void {
     for (const request of [...this.#waiting]) request.answer([]);
-    clearTimeout(this.#alarm);
     this.#stopListening();
+    if (!this.#isLooking) this.#setAlarm(LOOK_AGAIN_MS);
   }
 
   #look(): void {
@@ -124,10 +124,13 @@ export class LeaseLine {
       else if (this.#isTold) await sleep(DRY_PAUSE_MS);
     }
     this.#isLooking = false;
-    this.#alarm = setTimeout(
-      () => (this.#waiting.length > 0 ? this.#look() : this.#idle()),
-      this.#waiting.length > 0 ? nextLookMs : LINGER_MS,
-    ).unref();
+    this.#setAlarm(nextLookMs);
+  }
+
+  #setAlarm(nextLookMs: number): void {
+    clearTimeout(this.#alarm);
+    const wake = () => (this.#waiting.length > 0 ? this.#look() : this.#idle());
+    this.#alarm = setTimeout(wake, this.#waiting.length > 0 ? nextLookMs : LINGER_MS).unref();
   }
 
   /** Asks for those in front. `undefined` when all of them got jobs, else how long there may be none. */

@@ -232,13 +232,15 @@ export class Leases {
     const known = this.#lines.get(queueName);
     if (known) return known;
     const queue = this.#options.queues.open(queueName);
-    const line = new LeaseLine({
+    const line: LeaseLine = new LeaseLine({
       eventsKey: queue.keys.events,
       events: this.#options.events,
       clock: this.#options.clock,
       take: (wanted) => this.#taker.take(queue, wanted),
       giveBack: (leases) => this.#taker.giveBack(queue, leases),
-      onIdle: () => this.#lines.delete(queueName),
+      onIdle: () => {
+        if (this.#lines.get(queueName) === line) this.#lines.delete(queueName);
+      },
     });
     this.#lines.set(queueName, line);
     return line;
