@@ -1,5 +1,7 @@
 import { readdir } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { TEST_REDIS_URL, testRedis } from '@sluice/redis/testing';
+import { Trail } from '@sluice/system';
 import { expect, type TestContext, test } from 'vitest';
 import { runProgram } from '../src/program.ts';
 import { dataDirectory, type Result } from './sluice.ts';
@@ -47,6 +49,20 @@ test('revokes a key by its id', async (t) => {
 
   expect(revoked).toEqual({ status: 0, stdout: `Key ${id} ('gone') opens nothing any more.\n`, stderr: '' });
   expect((await keys('list')).stdout).toContain(`${id}  revoked`);
+});
+
+test('tells the trail who made and revoked a key', async (t) => {
+  const { keys, redis } = await setup(t);
+  const { id } = JSON.parse((await keys('create', '--label', 'gone', '--scope', '*', '--json')).stdout);
+  await keys('revoke', id);
+
+  const { entries } = await new Trail({ client: redis.client, keys: redis.keys }).page();
+
+  const author = { kind: 'cli', id: null, label: userInfo().username };
+  expect(entries).toMatchObject([
+    { author, action: 'key.revoke', target: `key:${id}`, request_id: null },
+    { author, action: 'key.create', target: `key:${id}`, before: null, after: { label: 'gone' } },
+  ]);
 });
 
 test('says what is wrong with a scope and makes no key', async (t) => {
@@ -123,13 +139,13 @@ test('works in the folder of our own Redis while nothing runs, and leaves nothin
 
 /** The run's Redis, named by the environment, under a prefix of the test's own. */
 async function setup(t: TestContext) {
-  const { prefix } = await testRedis(t);
+  const redis = await testRedis(t);
   const variables = {
     REDIS_URL: process.env[TEST_REDIS_URL],
-    REDIS_PREFIX: prefix,
+    REDIS_PREFIX: redis.prefix,
     SLUICE_DATA_DIR: await dataDirectory(t),
   };
-  return { keys: (...args: string[]) => run(['keys', ...args], variables) };
+  return { redis, keys: (...args: string[]) => run(['keys', ...args], variables) };
 }
 
 async function run(

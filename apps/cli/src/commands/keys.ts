@@ -1,6 +1,8 @@
 /** This file owns `sluice keys`: making, listing and revoking API keys, straight in Redis, so that it works while nothing else runs. */
+import { userInfo } from 'node:os';
 import { type KeyRecord, KeyRing, SCOPE_VERBS } from '@sluice/access';
 import { deriveSecret, loadMasterSecret, parseDuration } from '@sluice/runtime';
+import { type Authorship, MAX_TRAIL_ENTRIES, systemKeys } from '@sluice/system';
 import { type Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../config.ts';
 import { withRedis } from '../redis.ts';
@@ -64,7 +66,7 @@ function shared(command: Command): Command {
 async function create(options: CreateOptions, terminal: Terminal): Promise<void> {
   const { label, scope, expires } = options;
   const made = await withKeyRing(options, terminal, (keyRing) =>
-    keyRing.create({ label, scopes: scope, expiresAt: expires }),
+    keyRing.create({ label, scopes: scope, expiresAt: expires ?? null }, by()),
   );
   if (options.json) return print(terminal, [JSON.stringify({ ...made.record, key: made.key })]);
   print(terminal, [
@@ -95,7 +97,7 @@ async function list(options: SharedOptions, terminal: Terminal): Promise<void> {
 }
 
 async function revoke(id: string, options: SharedOptions, terminal: Terminal): Promise<void> {
-  const record = await withKeyRing(options, terminal, (keyRing) => keyRing.revoke(id));
+  const record = await withKeyRing(options, terminal, (keyRing) => keyRing.revoke(id, by()));
   const sentence = `Key ${record.id} ('${record.label}') opens nothing any more.`;
   print(terminal, [options.json ? JSON.stringify(record) : sentence]);
 }
@@ -111,7 +113,24 @@ async function withKeyRing<T>(
     directory: config.dataDirectory,
   });
   const pepper = deriveSecret(secret, 'api keys');
-  return await withRedis(config, ({ client, keys }) => work(new KeyRing({ client, keys, pepper })));
+  return await withRedis(config, ({ client, keys }) => {
+    const trail = { key: systemKeys(keys).trail, maxEntries: MAX_TRAIL_ENTRIES };
+    return work(new KeyRing({ client, keys, pepper, trail }));
+  });
+}
+
+/** Who sits at the terminal, for the trail. */
+function by(): Authorship {
+  return { author: { kind: 'cli', id: null, label: userName() }, requestId: null };
+}
+
+/** A container may run as a user without a name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return 'unknown';
+  }
 }
 
 /** Milliseconds since the epoch. */
@@ -124,8 +143,9 @@ function readExpiry(text: string): number {
   return at;
 }
 
-function stateOf({ revokedAt, expiresAt }: KeyRecord): string {
+function stateOf({ revokedAt, expiresAt, isActive }: KeyRecord): string {
   if (revokedAt !== null) return 'revoked';
+  if (!isActive) return 'suspended';
   return expiresAt !== null && expiresAt <= Date.now() ? 'expired' : 'valid';
 }
 
