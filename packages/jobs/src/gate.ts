@@ -11,15 +11,16 @@
 import type { RedisClient } from '@sluice/redis';
 import { groupKeys, type QueueKeys } from './keys.ts';
 import { GROUP_LIMIT_FIELDS, type GroupLimits, readGroupLimits } from './queue-settings.ts';
-import { enterGroup, leaveGroup } from './scripts.ts';
+import { enterGroup, leaveGroup, stayInGroup } from './scripts.ts';
 
 /** A bound that was set or taken away is felt by then. */
 const LIMITS_AGE_MS = 1_000;
-/** An attempt whose worker has died counts for so long. */
-const HOLD_MS = 30_000;
-const RENEW_MS = HOLD_MS / 3;
+/** An attempt whose worker has died counts for so long; one that lives says so three times within. */
+const DEFAULT_HOLD_MS = 30_000;
 /** A bound that was taken away while jobs are parked. */
 const UNBOUNDED = 1_000_000;
+/** In one call of the script, which says so too. */
+const MAX_WOKEN = 100;
 
 export interface Entry {
   group: string;
@@ -40,10 +41,13 @@ export interface GateOptions {
   keys: QueueKeys;
   /** Makes a delayed job run now. Rejects when it is not delayed. */
   promote: (jobId: string) => Promise<void>;
+  /** How long an attempt counts that is not heard of; default 30 s. */
+  holdMs?: number | undefined;
 }
 
 export class Gate {
   readonly #options: GateOptions;
+  readonly #holdMs: number;
   readonly #inside = new Set<Entry>();
   #limits: Promise<GroupLimits | undefined> = Promise.resolve(undefined);
   #readAt = Number.NEGATIVE_INFINITY;
@@ -51,6 +55,7 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#options = options;
+    this.#holdMs = options.holdMs ?? DEFAULT_HOLD_MS;
   }
 
   /** Never rejects. An admitted job must `leave`; one that was parked is told when it lies among the delayed. */
@@ -66,7 +71,7 @@ export class Gate {
         args: {
           attempt: entry.attempt,
           id: entry.jobId,
-          hold_ms: HOLD_MS,
+          hold_ms: this.#holdMs,
           concurrency: concurrency ?? '',
           max: rate?.max ?? '',
           duration: rate?.durationMs ?? '',
@@ -88,8 +93,8 @@ export class Gate {
   }
 
   /** The job lies among the delayed now; one may have ended meanwhile. Never rejects. */
-  async parked({ group, jobId }: Entry, dueMs: number): Promise<void> {
-    await this.#wake(group, { id: jobId, due_ms: dueMs });
+  async parked({ group, jobId }: Entry, delayMs: number): Promise<void> {
+    await this.#wake(group, { id: jobId, delay_ms: delayMs });
   }
 
   stop(): void {
@@ -99,32 +104,40 @@ export class Gate {
 
   #hold(entry: Entry): void {
     this.#inside.add(entry);
-    this.#renewal ??= setInterval(() => void this.#renew(), RENEW_MS).unref();
+    this.#renewal ??= setInterval(() => void this.#renew(), this.#holdMs / 3).unref();
   }
 
   async #renew(): Promise<void> {
     const { client, keys } = this.#options;
-    const until = Date.now() + HOLD_MS;
-    const pipeline = client.pipeline();
-    for (const { group, attempt } of this.#inside) {
-      const { running } = groupKeys(keys, group);
-      pipeline.zadd(running, 'XX', until, attempt).pexpire(running, HOLD_MS);
-    }
-    // Unanswered, the next round renews them; HOLD_MS is three rounds.
-    await pipeline.exec().catch(() => undefined);
+    const byGroup = new Map<string, string[]>();
+    for (const { group, attempt } of this.#inside)
+      byGroup.set(group, [...(byGroup.get(group) ?? []), attempt]);
+    await Promise.all(
+      [...byGroup].map(([group, attempts]) =>
+        stayInGroup
+          .run(client, {
+            keys: groupKeys(keys, group),
+            args: { hold_ms: this.#holdMs },
+            moreArgs: attempts,
+          })
+          // Unanswered, the next round renews them.
+          .catch(() => undefined),
+      ),
+    );
   }
 
-  async #wake(group: string, told: { attempt?: string; id?: string; due_ms?: number }): Promise<void> {
+  async #wake(group: string, told: { attempt?: string; id?: string; delay_ms?: number }): Promise<void> {
     const { client, keys, promote } = this.#options;
-    const { running, parked } = groupKeys(keys, group);
-    const limits = await this.#currentLimits();
+    const concurrency = (await this.#currentLimits())?.concurrency ?? UNBOUNDED;
+    const args = { attempt: '', id: '', delay_ms: 0, ...told, concurrency };
     try {
-      const woken = (await leaveGroup.run(client, {
-        keys: { running, parked },
-        args: { attempt: '', id: '', due_ms: 0, ...told, concurrency: limits?.concurrency ?? UNBOUNDED },
-      })) as string[];
-      // One that is no longer delayed was woken, cancelled or removed by somebody else.
-      await Promise.all(woken.map((id) => promote(id).catch(() => undefined)));
+      let woken: string[];
+      do {
+        woken = (await leaveGroup.run(client, { keys: groupKeys(keys, group), args })) as string[];
+        // One that is no longer delayed was woken, cancelled or removed by somebody else.
+        await Promise.all(woken.map((id) => promote(id).catch(() => undefined)));
+        // Where there is no bound any more nobody counts those that were woken.
+      } while (concurrency === UNBOUNDED && woken.length === MAX_WOKEN);
     } catch {
       // Redis is away: they come to look by themselves.
     }

@@ -41,7 +41,14 @@ export const enterGroup = defineScript({
 export const leaveGroup = defineScript({
   source: at('leave-group'),
   keys: ['running', 'parked'],
-  args: ['attempt', 'id', 'due_ms', 'concurrency'],
+  args: ['attempt', 'id', 'delay_ms', 'concurrency'],
+});
+
+export const stayInGroup = defineScript({
+  source: at('stay-in-group'),
+  keys: ['running'],
+  args: ['hold_ms'],
+  moreArgs: true,
 });
 
 export const readJob = defineScript({

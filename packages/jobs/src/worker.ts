@@ -256,7 +256,7 @@ export class JobWorker {
     const reason = 'its group is at its bound';
     return await conclude(job, token, { kind: 'postpone', delayMs, reason }, async () => {
       await this.#consumer.postpone(job, token, delayMs);
-      if (kind === 'parked') await this.#gate.parked(entry, Date.now() + delayMs);
+      if (kind === 'parked') await this.#gate.parked(entry, delayMs);
     });
   }
 

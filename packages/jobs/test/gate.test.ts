@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { defineJob } from '../src/define.ts';
+import { Gate } from '../src/gate.ts';
 import { Jobs, type NewJob } from '../src/index.ts';
-import { queueKeys } from '../src/keys.ts';
+import { groupKeys, queueKeys } from '../src/keys.ts';
 import type { QueueLimitsPatch } from '../src/schemas.ts';
-import { gate, QUEUE, serving } from './serving.ts';
+import { gate as latch, QUEUE, serving } from './serving.ts';
 
 type TestContext = Parameters<typeof serving>[0];
 
@@ -44,7 +45,7 @@ it('runs no more jobs of a group at a time than it may, and all of them in the e
 });
 
 it('bounds each group by itself', async (t) => {
-  const { opened, open } = gate();
+  const { opened, open } = latch();
   const { jobs, of, queue, work } = await bounded(t, { concurrency: 1 }, () => opened);
   await jobs.enqueueMany(QUEUE, of('a', 3));
   await jobs.enqueueMany(QUEUE, of('b', 3));
@@ -76,16 +77,16 @@ it('begins no more jobs of a group in a time than it may', async (t) => {
 });
 
 it('leaves a free way when the bound is taken away', async (t) => {
-  const { opened, open } = gate();
+  const { opened, open } = latch();
   const { jobs, of, queue, redis, work } = await bounded(t, { concurrency: 1 }, () => opened);
-  await jobs.enqueueMany(QUEUE, of('a', 5));
+  await jobs.enqueueMany(QUEUE, of('a', 251));
   work();
-  await vi.waitFor(async () => expect(await queue.getDelayedCount()).toBe(4), { timeout: 10_000 });
+  await vi.waitFor(async () => expect(await queue.getDelayedCount()).toBe(250), { timeout: 10_000 });
 
   await jobs.setLimits(QUEUE, { group: null });
   open();
 
-  await expect.poll(() => queue.getCompletedCount(), { timeout: 10_000 }).toBe(5);
+  await expect.poll(() => queue.getCompletedCount(), { timeout: 10_000 }).toBe(251);
   const { base } = queueKeys(redis.keys, QUEUE);
   expect(await redis.client.hmget(`${base}meta`, 'group.concurrency', 'group.max')).toEqual([null, null]);
 });
@@ -103,3 +104,29 @@ it('tells the bounds of groups', async (t) => {
   await jobs.setLimits(QUEUE, { group: { concurrency: 1 } });
   expect((await jobs.queue(QUEUE)).limits.group).toEqual({ concurrency: 1, rate: null });
 });
+
+it('counts an attempt for as long as its worker lives, and little longer', async (t) => {
+  const { redis } = await bounded(t, { concurrency: 1 }, () => undefined);
+  const keys = queueKeys(redis.keys, QUEUE);
+  const open = () => {
+    const gate = new Gate({ client: redis.client, keys, promote: () => Promise.resolve(), holdMs: 1_500 });
+    t.onTestFinished(() => gate.stop());
+    return gate;
+  };
+  const [dying, other] = [open(), open()];
+  const [first, second] = [entry('1'), entry('2')];
+  expect(await dying.enter(first)).toEqual({ kind: 'admitted' });
+  const held = async () => Number(await redis.client.zscore(groupKeys(keys, 'a').running, first.attempt));
+  const until = await held();
+
+  await expect.poll(held, { timeout: 10_000 }).toBeGreaterThan(until + 600);
+  expect(await other.enter(second)).toMatchObject({ kind: 'parked' });
+
+  // It says nothing any more.
+  dying.stop();
+  await expect.poll(() => other.enter(second), { timeout: 10_000 }).toEqual({ kind: 'admitted' });
+});
+
+function entry(jobId: string) {
+  return { group: 'a', jobId, attempt: `token/${jobId}` };
+}

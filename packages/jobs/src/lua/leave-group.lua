@@ -3,11 +3,11 @@
 -- KEYS[2] parked      zset of its jobs that wait for one to end, by the time they are due anyway
 -- ARGV[1] attempt     that has ended, or ''
 -- ARGV[2] id          of the job that was parked, or ''
--- ARGV[3] due_ms      when that one is due anyway
+-- ARGV[3] delay_ms    after which that one is due anyway
 -- ARGV[4] concurrency attempts at a time
 -- Replies the ids of parked jobs to be run now, at most 100.
 local running, parked = KEYS[1], KEYS[2]
-local attempt, id, due_ms, concurrency = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local attempt, id, delay_ms, concurrency = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local call = redis.call
 local WOKEN, DAY_MS = 100, 86400000
 local time = call('TIME')
@@ -15,8 +15,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 if attempt ~= '' then call('ZREM', running, attempt) end
 if id ~= '' then
-  call('ZADD', parked, due_ms, id)
-  call('PEXPIRE', parked, math.max(due_ms - now, 0) + DAY_MS)
+  call('ZADD', parked, now + delay_ms, id)
+  call('PEXPIRE', parked, delay_ms + DAY_MS)
 end
 -- Those that are due have gone by themselves.
 call('ZREMRANGEBYSCORE', parked, '-inf', now)
