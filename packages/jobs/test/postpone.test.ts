@@ -71,14 +71,14 @@ test('a schedule that is not the job’s says how many attempts there are', asyn
 });
 
 test('a queue may say which job a name stands for, and how long a line of its log may be', async (t) => {
-  const any = defineJob({
-    name: 'any',
+  const lengthy = defineJob({
+    name: 'lengthy',
     payload: z.unknown(),
     maxLogLineBytes: 20_000,
     run: (_payload, { log }) => log('x'.repeat(15_000)),
   });
   const { add, work, ended, queue } = await serving(t, []);
-  work({ entryFor: () => ({ job: any, origin: 'test' }) });
+  work({ entryFor: () => ({ job: lengthy, origin: 'test' }) });
 
   const id = await add('whatever');
 
