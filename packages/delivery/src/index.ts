@@ -10,6 +10,7 @@ export { type Contact, Hosts, type Place } from './hosts.ts';
 export { nextWaitMs, readRetryAfter } from './schedule.ts';
 export {
   DEFAULT_CONCURRENCY,
+  DEFAULT_ENDPOINT,
   DELIVERY_ERROR_CODES,
   DELIVERY_JOB,
   DELIVERY_QUEUE,

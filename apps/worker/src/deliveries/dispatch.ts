@@ -51,7 +51,7 @@ export class Dispatch implements Service {
     this.#targets = new Targets({ client, keys, endpoints });
     this.#listed = new Targets({ client: probe, keys, endpoints });
     this.#courier = new Courier({ egress, endpoints, hosts: new Hosts({ client, keys }) });
-    this.job = deliveryJob({ courier: this.#courier, deliveries });
+    this.job = deliveryJob({ courier: this.#courier, deliveries, endpoints });
     this.middleware = callbacks({
       deliveries,
       targets: this.#targets,

@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { DELIVERY_QUEUE, type NewDelivery } from '@sluice/delivery';
 import { scanKeys } from '@sluice/redis';
 import { JsonText } from '@sluice/runtime';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { receiver, setup, verify } from './setup.ts';
 
 /** Of an endpoint without a URL, told when it is made. */
@@ -148,6 +149,32 @@ describe('a delivery', () => {
         code: 'fatal',
         message: 'this is not as POST /deliveries has made it, and is not sent',
       });
+    }
+    expect(connections()).toBe(0);
+  });
+
+  it('waits for its next attempt when the worker has another master secret, and says so', async (t) => {
+    const { endpoints, targets, send, jobs } = await setup(t, {
+      workerMaster: randomBytes(32),
+      queues: ['orders'],
+    });
+    const { url, connections } = await receiver(t);
+    await endpoints.put(NAME, {});
+    await targets.put('orders', { url, endpoint: NAME });
+
+    const delivery = await send({ url, endpoint: NAME });
+    const { id: order } = await jobs.enqueue('orders', { name: 'a' });
+
+    for (const [queue, id] of [
+      [DELIVERY_QUEUE, delivery],
+      ['orders', order],
+    ] as const) {
+      await vi.waitFor(async () =>
+        expect(await jobs.get(queue, id)).toMatchObject({
+          state: 'delayed',
+          error: { code: 'error', message: expect.stringContaining('does not open with this master secret') },
+        }),
+      );
     }
     expect(connections()).toBe(0);
   });

@@ -76,6 +76,8 @@ export interface SetupOptions {
   queues?: string[];
   /** Default 1. */
   deliveryWorkers?: 0 | 1;
+  /** The workers' master secret, when it is another than the API's. */
+  workerMaster?: Buffer;
   /** Default a prefix of the test's own on the run's Redis. */
   redis?: Pick<TestRedis, 'config' | 'client' | 'keys' | 'connect'>;
 }
@@ -97,7 +99,14 @@ export async function setup(t: TestContext, options: SetupOptions = {}) {
   const targets = new Targets({ client, keys, endpoints });
   const networks = [parseNetwork('127.0.0.1') as Network];
   const egress = new EgressGuard({ allowance: { networks, hosts: [], ports: [] } });
-  const dispatch = new Dispatch({ redis: redis.config, keys, probe: client, master, egress, log });
+  const dispatch = new Dispatch({
+    redis: redis.config,
+    keys,
+    probe: client,
+    master: options.workerMaster ?? master,
+    egress,
+    log,
+  });
   const catalog = new Catalog([{ job: dispatch.job, origin: 'test' }]);
   const workers: JobWorker[] = [];
   const work = (queue: string, options: Partial<JobWorkerOptions> = {}) => {

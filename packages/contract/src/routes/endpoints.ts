@@ -62,7 +62,19 @@ export const endpoints = {
     summary: 'Make an endpoint, or change its settings; the signing secret of a new one is told once',
     access: manage,
     params,
-    body: { schema: endpointSchema },
+    body: {
+      schema: endpointSchema.meta({
+        id: 'EndpointSettings',
+        examples: [
+          {
+            url: 'https://example.com/hooks',
+            headers: { Authorization: 'Bearer …' },
+            schedule: [0, '5s', '30s', '5m'],
+            concurrency: 10,
+          },
+        ],
+      }),
+    },
     replies: {
       200: { description: 'Changed', schema: endpoint },
       201: { description: 'Made', schema: endpoint.extend({ secret }) },
@@ -78,7 +90,7 @@ export const endpoints = {
       'A new signing secret, told once; the one before signs beside it for a day, or as long as `overlap` says',
     access: manage,
     params,
-    body: { schema: rotationSchema, isOptional: true },
+    body: { schema: rotationSchema.meta({ examples: [{ overlap: 3_600 }] }), isOptional: true },
     replies: { 200: { description: 'Rotated', schema: endpoint.extend({ secret }) } },
     errors: ['endpoint_not_found', 'endpoint_secrets_full', 'delivery_conflict'],
   }),

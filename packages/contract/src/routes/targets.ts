@@ -43,7 +43,12 @@ export const targets = {
     ].join('\n\n'),
     access: { area: 'jobs', verb: 'manage', resource: ['queue'] },
     params: queueParams,
-    body: { schema: targetSchema },
+    body: {
+      schema: targetSchema.meta({
+        id: 'TargetSettings',
+        examples: [{ url: 'https://example.com/orders', schedule: [0, '10s', '1m'], timeout: 5_000 }],
+      }),
+    },
     replies: { 200: { description: 'The target', schema: target } },
     errors: ['delivery_invalid', 'endpoint_not_found', 'endpoint_gone', 'targets_full', 'delivery_conflict'],
   }),
