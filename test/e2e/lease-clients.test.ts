@@ -112,6 +112,15 @@ describe.each(CLIENTS)('$name', ({ name, needs, commandFor }) => {
     });
   });
 
+  it('fails a job whose result is refused, instead of doing it again', { timeout: 30_000 }, async (t) => {
+    const { add, result, job } = await start(t);
+
+    const id = await add('greet', { name: 'x'.repeat(20_000) }, { attempts: 2 });
+
+    expect(await result(id)).toMatchObject({ state: 'failed' });
+    expect((await job(id)).attempts).toMatchObject({ made: 1, started: 1 });
+  });
+
   it('stops the work of a job that was cancelled, and goes on', { timeout: 30_000 }, async (t) => {
     const { client, add, result, job, cancel } = await start(t);
     const id = await add('count', { to: 60 });
