@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigError, Env, type EnvironmentVariables, parseServices, readRoles } from '../src/index.ts';
+import {
+  ConfigError,
+  Env,
+  type EnvironmentVariables,
+  parseService,
+  parseServices,
+  readRoles,
+} from '../src/index.ts';
 
 const CANARY = 'canary-hunter2';
 const DEFAULT_OPTIONS = {
@@ -366,5 +373,57 @@ describe('what is wrong is told with its place', () => {
     expect(() => parse(one({ config: { port: 'x' } }))).toThrow(
       /port: got 'x', wanted a whole number from 1 to 65535, for example 6379$/,
     );
+  });
+});
+
+describe('a service given at run time', () => {
+  const roles = readRoles(new Env({}));
+  const faultsOf = (given: unknown) => {
+    const read = parseService(given, roles);
+    return 'faults' in read ? read.faults.map(({ name }) => name) : [];
+  };
+
+  test('is read by the rules of the file', () => {
+    const read = parseService(
+      { name: 'Shop', type: 'cache_redis', config: { host: 'r', password: 'p', default_ttl: 5 } },
+      roles,
+    );
+
+    expect(read).toMatchObject({
+      definition: { name: 'shop', is_active: true, config: { host: 'r', password: 'p', default_ttl: 5 } },
+      config: { name: 'shop', label: 'shop', defaultTtlMinutes: 5, redis: { kind: 'standalone', host: 'r' } },
+    });
+  });
+
+  test.for<[string, unknown, string[]]>([
+    ['no object', 'x', ['']],
+    ['several faults', { name: 'queues', type: 'x', config: { port: 0 } }, ['name', 'type', 'config.port']],
+    ['an unknown setting', { name: 'a', type: 'cache_local', config: { hosts: 1 } }, ['config.hosts']],
+    ['a Redis for a disk', { name: 'a', type: 'cache_local', config: { host: 'r' } }, ['config.host']],
+    [
+      'variables and files of the server',
+      {
+        name: 'a',
+        type: 'cache_redis',
+        config: {
+          password: { env: 'A' },
+          options: { sentinels: ['s'], sentinel_password: { env: 'B' }, tls: { ca: '/a', key: '/b' } },
+        },
+      },
+      [
+        'config.password',
+        'config.options.sentinel_password',
+        'config.options.tls.ca',
+        'config.options.tls.key',
+      ],
+    ],
+  ])('with %s is refused with the places', ([, given, places]) => {
+    expect(faultsOf(given)).toEqual(places);
+  });
+
+  test('with a faulty password tells nothing of it', () => {
+    const read = parseService({ name: 'a', type: 'cache_redis', config: { password: ['hush'] } }, roles);
+
+    expect(JSON.stringify(read)).not.toContain('hush');
   });
 });
