@@ -481,6 +481,22 @@ describe('policies', () => {
     expect((await limiter.take({ policy: 'writes', key: 'ada', cost: 2 })).isAllowed).toBe(true);
   });
 
+  it('leaves a policy that is written as before the same one, and changes nothing for a list with a fault', async (t) => {
+    const other = { ...TEN_A_MINUTE, name: 'other' };
+    const { limiter } = await setup(t, [TEN_A_MINUTE, other]);
+    await limiter.take({ policy: 'writes', key: 'ada' });
+    const before = limiter.policies.get('writes');
+
+    limiter.replacePolicies([{ ...other, limit: 3 }, { ...TEN_A_MINUTE }]);
+
+    expect(limiter.policies.get('writes')).toBe(before);
+    expect(limiter.tallies.get('writes')?.allowed).toBe(1);
+    expect(() => limiter.replacePolicies([TEN_A_MINUTE, TEN_A_MINUTE])).toThrow(/two policies/);
+    expect([...limiter.policies.keys()]).toEqual(['other', 'writes']);
+    limiter.replacePolicies([]);
+    expect([...limiter.policies.keys()]).toEqual([]);
+  });
+
   it('tallies decisions by policy', async (t) => {
     const { limiter } = await setup(t, [{ name: 'one', algorithm: 'fixed', limit: 1, period: 'minute' }]);
     for (let i = 0; i < 4; i += 1) await limiter.take({ policy: 'one', key: 'ada' });
