@@ -34,21 +34,19 @@ const admit = async () => {
   return isAllowed ? { isAllowed } : { isAllowed, retryAfterMs: retryAfterMs ?? 1_000 };
 };
 
-const server = createServer(async (request, response) => {
+const server = createServer((request, response) => {
   const city = decodeURIComponent(request.url?.slice(1) ?? '');
-  try {
-    const entry = await cache.getOrLoad(city, ({ signal }) => measure(city, signal), {
-      ttl: 60,
-      admit,
-      waitMs: 30_000,
-    });
-    response.setHeader('Content-Type', 'application/json');
-    response.end(entry?.text);
-  } catch (error) {
-    response.statusCode = 503;
-    response.end(String(error));
-  }
+  weatherOf(city).then(
+    (text) => response.setHeader('Content-Type', 'application/json').end(text),
+    (error: unknown) => response.writeHead(503).end(String(error)),
+  );
 });
+
+async function weatherOf(city: string): Promise<string | undefined> {
+  const load = ({ signal }: { signal: AbortSignal }) => measure(city, signal);
+  const entry = await cache.getOrLoad(city, load, { ttl: 60, admit, waitMs: 30_000 });
+  return entry?.text;
+}
 
 async function measure(city: string, signal: AbortSignal): Promise<unknown> {
   const response = await fetch(`${upstreamUrl}/${encodeURIComponent(city)}`, { signal });
