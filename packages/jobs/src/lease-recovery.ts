@@ -20,8 +20,10 @@ import { newLockToken } from './lease-token.ts';
 import type { OpenQueue, Queues } from './queues.ts';
 import { recoverLeases } from './scripts.ts';
 
-/** Queues looked at in one round; the others have their turn in the next. */
-const MAX_QUEUES = 1_000;
+/** Queues in one page of the register, pages of one round (a queue that moves meanwhile has its turn in the next), and queues looked at side by side. */
+const PAGE_QUEUES = 1_000;
+const MAX_PAGES = 20;
+const SIDE_BY_SIDE = 16;
 /** Leases looked at in one call, and calls for one queue in one round. */
 const MAX_LEASES_A_CALL = 500;
 const MAX_CALLS = 20;
@@ -44,7 +46,6 @@ export class LeaseRecovery {
   readonly #options: LeaseRecoveryOptions;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
-  #from = 0;
 
   constructor(options: LeaseRecoveryOptions) {
     this.#options = options;
@@ -73,21 +74,30 @@ export class LeaseRecovery {
 
   /** One round. Rejects as ioredis does. */
   async look(): Promise<void> {
-    const { client, keyspace, clock } = this.#options;
-    const key = leasedQueues(keyspace);
-    const found = await client.zrange(
-      key,
-      String(this.#from),
-      String(this.#from + MAX_QUEUES - 1),
-      'WITHSCORES',
-    );
-    this.#from = found.length === 2 * MAX_QUEUES ? this.#from + MAX_QUEUES : 0;
-    for (let at = 0; at < found.length; at += 2) {
-      const [name, touchedAt] = [found[at] as string, Number(found[at + 1])];
-      const hasLeases = await this.#recover(this.#options.queues.open(name));
-      if (hasLeases) await client.zadd(key, clock.now(), name);
-      else if (clock.now() - touchedAt > FORGET_MS) await client.zrem(key, name);
+    const { client, keyspace } = this.#options;
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const from = page * PAGE_QUEUES;
+      const found = await client.zrange(
+        leasedQueues(keyspace),
+        String(from),
+        String(from + PAGE_QUEUES - 1),
+        'WITHSCORES',
+      );
+      for (let at = 0; at < found.length; at += 2 * SIDE_BY_SIDE) {
+        const some = found.slice(at, at + 2 * SIDE_BY_SIDE);
+        await Promise.all(
+          some.flatMap((name, index) => (index % 2 === 0 ? this.#lookAt(name, Number(some[index + 1])) : [])),
+        );
+      }
+      if (found.length < 2 * PAGE_QUEUES) return;
     }
+  }
+
+  async #lookAt(name: string, touchedAt: number): Promise<void> {
+    const { client, keyspace, queues, clock } = this.#options;
+    const key = leasedQueues(keyspace);
+    if (await this.#recover(queues.open(name))) await client.zadd(key, clock.now(), name);
+    else if (clock.now() - touchedAt > FORGET_MS) await client.zrem(key, name);
   }
 
   /** Whether the queue has leases left, or jobs of BullMQ's own workers. */
