@@ -17,6 +17,8 @@ import { enterGroup, leaveGroup, stayInGroup } from './scripts.ts';
 const LIMITS_AGE_MS = 1_000;
 /** An attempt whose worker has died counts for so long; one that lives says so three times within. */
 const DEFAULT_HOLD_MS = 30_000;
+/** So long after a bound was taken away, jobs without one wake what it has parked. */
+const FREED_MS = 3_600_000;
 /** A bound that was taken away while jobs are parked. */
 const UNBOUNDED = 1_000_000;
 /** In one call of the script, which says so too. */
@@ -51,6 +53,9 @@ export class Gate {
   readonly #inside = new Set<Entry>();
   #limits: Promise<GroupLimits | undefined> = Promise.resolve(undefined);
   #readAt = Number.NEGATIVE_INFINITY;
+  #wasBoundedAt = Number.NEGATIVE_INFINITY;
+  /** Not counted, since the bound was taken away; jobs parked before that may wait for them. */
+  readonly #freed = new Set<Entry>();
   #renewal: NodeJS.Timeout | undefined;
 
   constructor(options: GateOptions) {
@@ -61,33 +66,17 @@ export class Gate {
   /** Never rejects. An admitted job must `leave`; one that was parked is told when it lies among the delayed. */
   async enter(entry: Entry): Promise<Admission> {
     const limits = await this.#currentLimits();
-    if (!limits) return { kind: 'admitted' };
-    const { client, keys } = this.#options;
-    const { running, parked, slot } = groupKeys(keys, entry.group);
-    const { concurrency, rate } = limits;
-    try {
-      const [delayMs, isParked] = (await enterGroup.run(client, {
-        keys: { job: keys.base + entry.jobId, running, parked, slot },
-        args: {
-          attempt: entry.attempt,
-          id: entry.jobId,
-          hold_ms: this.#holdMs,
-          concurrency: concurrency ?? '',
-          max: rate?.max ?? '',
-          duration: rate?.durationMs ?? '',
-        },
-      })) as [number, number];
-      if (delayMs > 0) return { kind: isParked === 1 ? 'parked' : 'booked', delayMs };
-      if (concurrency !== null) this.#hold(entry);
-    } catch {
-      // Redis is away: a bound of a tenant is no reason to hold a job that was handed out.
-    }
+    const refusal = limits && (await this.#ask(entry, limits));
+    if (refusal) return refusal;
+    if (limits && limits.concurrency !== null) this.#hold(entry);
+    else if (performance.now() - this.#wasBoundedAt < FREED_MS) this.#freed.add(entry);
     return { kind: 'admitted' };
   }
 
   /** Never rejects. */
   async leave(entry: Entry): Promise<void> {
-    if (!this.#inside.delete(entry)) return;
+    const isFreed = this.#freed.delete(entry);
+    if (!this.#inside.delete(entry) && !isFreed) return;
     if (this.#inside.size === 0) this.stop();
     await this.#wake(entry.group, { attempt: entry.attempt });
   }
@@ -100,6 +89,28 @@ export class Gate {
   stop(): void {
     clearInterval(this.#renewal);
     this.#renewal = undefined;
+  }
+
+  async #ask(entry: Entry, { concurrency, rate }: GroupLimits): Promise<Refusal | undefined> {
+    const { client, keys } = this.#options;
+    const { running, parked, slot } = groupKeys(keys, entry.group);
+    try {
+      const [delayMs, isParked] = (await enterGroup.run(client, {
+        keys: { job: keys.base + entry.jobId, running, parked, slot },
+        args: {
+          attempt: entry.attempt,
+          id: entry.jobId,
+          hold_ms: this.#holdMs,
+          concurrency: concurrency ?? '',
+          max: rate?.max ?? '',
+          duration: rate?.durationMs ?? '',
+        },
+      })) as [number, number];
+      return delayMs > 0 ? { kind: isParked === 1 ? 'parked' : 'booked', delayMs } : undefined;
+    } catch {
+      // Redis is away: a bound of a tenant is no reason to hold a job that was handed out.
+      return undefined;
+    }
   }
 
   #hold(entry: Entry): void {
@@ -151,7 +162,11 @@ export class Gate {
     const known = this.#limits;
     this.#limits = client
       .hmget(keys.meta, ...GROUP_LIMIT_FIELDS)
-      .then(readGroupLimits)
+      .then((values) => {
+        const limits = readGroupLimits(values);
+        if (limits && limits.concurrency !== null) this.#wasBoundedAt = performance.now();
+        return limits;
+      })
       .catch(() => known);
     return this.#limits;
   }
