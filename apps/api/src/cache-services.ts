@@ -45,7 +45,8 @@ export class CacheService {
     this.client = parts.client;
     this.version = parts.version;
     this.clients = parts.clients;
-    if (this.version !== undefined && this.client) this.#opening = this.#settle(this.client);
+    if (this.version !== undefined && this.client && this.client.status !== 'ready')
+      this.#opening = this.#settle(this.client);
   }
 
   /** Runs a call, which a removal of the service waits for. */
@@ -61,7 +62,7 @@ export class CacheService {
   }
 
   async #settle(client: RedisClient): Promise<void> {
-    if (client.status !== 'ready') await settled(client);
+    await settled(client);
     this.#opening = undefined;
   }
 

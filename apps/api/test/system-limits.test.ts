@@ -80,6 +80,30 @@ describe('a limit policy made at run time', () => {
     expect(await get()).toBe(200);
   });
 
+  it('that refuses everybody can be taken back', async (t) => {
+    const api = await startApi(t);
+    await post(api, { name: 'nobody', limit: 0, period: 'hour', by: [] });
+    const key = await api.makeKey(['system:read']);
+    expect((await api.call('/api/v2/redis?keys=a')).status).toBe(429);
+    expect((await api.call(PATH, { key })).status).toBe(429);
+
+    expect((await api.call(`${PATH}/nobody`, { method: 'DELETE' })).status).toBe(200);
+
+    expect((await api.call('/api/v2/redis?keys=a')).status).toBe(200);
+  });
+
+  it('is one of at most a thousand, those of the configuration included', async (t) => {
+    const api = await startApi(t);
+    const policies = Array.from({ length: 1_000 }, (_, i) => ({ ...MAIL, name: `p${i}` }));
+    const answers: Response[] = [];
+    for (let from = 0; from < 1_000; from += 100)
+      answers.push(await post(api, { resource: policies.slice(from, from + 100) }));
+
+    expect(answers.slice(0, 9).map(({ status }) => status)).toEqual(Array(9).fill(201));
+    expect(await reasonOf(answers[9] as Response)).toEqual([409, 'too_many_records']);
+    expect((await api.call('/api/v2/limits/p899?key=a')).status).toBe(200);
+  });
+
   it('lets the tallies of other policies go on', async (t) => {
     const api = await startApi(t, { API_LIMIT_PER_KEY: '1/hour' });
     const key = await api.makeKey(['cache:read']);

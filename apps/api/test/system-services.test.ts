@@ -177,8 +177,11 @@ describe('a cache service made at run time', () => {
 
     expect(won.status).toBe(200);
     expect(await reasonOf(lost)).toEqual([412, 'version_mismatch']);
-    const removal = await api.call(`${PATH}/orders`, { method: 'DELETE', headers: { 'If-Match': etag } });
+    await api.call('/api/v2/orders', { method: 'POST', json: { resource: [{ key: 'a', value: 1 }] } });
+    const headers = { 'If-Match': etag };
+    const removal = await api.call(`${PATH}/orders?flush=true`, { method: 'DELETE', headers });
     expect(removal.status).toBe(412);
+    expect((await api.call('/api/v2/orders/a')).status).toBe(200);
     expect(await (await api.call(`${PATH}/orders`)).json()).toMatchObject({ label: 'first' });
   });
 
@@ -412,6 +415,17 @@ describe('the test of a connection', () => {
         ...nothing,
       });
     }
+  });
+
+  it('gives up on one that says nothing', async (t) => {
+    const silent = await testServer(t);
+    silent.pause();
+    const api = await startApi(t);
+
+    expect(await test(api, { host: '127.0.0.1', port: silent.port })).toMatchObject({
+      reachable: false,
+      fault: 'unavailable',
+    });
   });
 
   it('is for a stored service too', async (t) => {

@@ -40,11 +40,17 @@ export class Book<Body> {
     this.#configured = new Set(options.configured);
   }
 
-  /** As Redis holds it now. Throws `record_unknown`. */
-  async get(name: string): Promise<StoredRecord> {
-    const record = await this.#registry.read(this.#recorded.kind, name);
-    if (record && !this.#configured.has(name)) return record;
-    throw fault('record_unknown', `There is no ${this.#recorded.noun} '${name}'.`);
+  /** As Redis holds it now. Throws `record_unknown`, `version_mismatch`. */
+  async get(name: string, { version }: Expectation = {}): Promise<StoredRecord> {
+    const { kind, noun } = this.#recorded;
+    const record = this.#configured.has(name) ? undefined : await this.#registry.read(kind, name);
+    if (!record) throw fault('record_unknown', `There is no ${noun} '${name}'.`);
+    if (version === undefined || record.version === version) return record;
+    throw fault(
+      'version_mismatch',
+      `The ${noun} '${name}' is at version ${record.version}, not ${version}. Read it again.`,
+      { version: record.version },
+    );
   }
 
   /**
@@ -129,21 +135,14 @@ export class Book<Body> {
   /** Reads, decides, writes on condition that it is as it was read, and begins anew when others were faster. */
   async #change(
     name: string,
-    { version }: Expectation,
+    expectation: Expectation,
     by: Authorship,
     changeOf: (record: StoredRecord) => Change,
   ): Promise<StoredRecord | undefined> {
     this.requireMutable(name);
     const { noun } = this.#recorded;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const record = await this.get(name);
-      if (version !== undefined && record.version !== version) {
-        throw fault(
-          'version_mismatch',
-          `The ${noun} '${name}' is at version ${record.version}, not ${version}. Read it again.`,
-          { version: record.version },
-        );
-      }
+      const record = await this.get(name, expectation);
       const outcome = await this.#registry.change([changeOf(record)], by);
       if (outcome.kind === 'done') return outcome.records[0];
       if (outcome.kind === 'full') throw full(noun);

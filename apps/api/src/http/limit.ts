@@ -9,12 +9,15 @@ import {
   refusalOf,
 } from '@sluice/rate-limit';
 import { REFUSED_ROUTE } from '../limit-config.ts';
+import type { Principal } from './call.ts';
 import type { Exchange } from './exchange.ts';
 import type { Admission, Door } from './serve.ts';
 import { cacheTarget, decodeSegment, isCachePath, rawPath } from './target.ts';
 
 /** Whoever asks whether we live must hear it, whatever else his address does. */
 const UNLIMITED_TAG = 'operations';
+/** A policy that refuses everybody can be taken back by whoever may change policies. */
+const SYSTEM_TAG = 'system';
 /** Peers whose address has been read before; beyond so many it is read anew. */
 const MAX_KNOWN_PEERS = 1_000;
 
@@ -27,7 +30,7 @@ export function createAdmission(options: {
   const addressOf = addressReader(clientAddress);
   const places = new Map<RouteDeclaration, Place>();
   return (route, exchange, principal) => {
-    if (route.tag === UNLIMITED_TAG) return undefined;
+    if (route.tag === UNLIMITED_TAG || (route.tag === SYSTEM_TAG && isOperator(principal))) return undefined;
     const { target } = exchange;
     const address = addressOf(exchange);
     if (principal === undefined) return admit(limiter, { address, route: REFUSED_ROUTE });
@@ -40,6 +43,10 @@ export function createAdmission(options: {
     const key = route.access === 'public' ? undefined : principal.id;
     return admit(limiter, { address, route: name, key, service: service?.(target), queue: queue?.(target) });
   };
+}
+
+function isOperator(principal: Principal | undefined): boolean {
+  return principal !== undefined && !principal.quota && principal.grants.allows('system', 'write');
 }
 
 async function admit(limiter: Limiter, facts: RequestFacts): Promise<Admission> {

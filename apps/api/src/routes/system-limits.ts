@@ -1,11 +1,11 @@
 /** This file owns the answers about rate-limit policies: those of the configuration to look at, those made at run time to change. */
-import type { routes } from '@sluice/contract';
+import type { ErrorCode, routes } from '@sluice/contract';
 import type { PolicyInput } from '@sluice/rate-limit/schemas';
-import { mergePatch } from '@sluice/runtime';
+import { DomainError, mergePatch } from '@sluice/runtime';
 import { Book, type Registry, type StoredRecord } from '@sluice/system';
 import type { Call, Handlers } from '../http/call.ts';
 import { json, type Reply } from '../http/reply.ts';
-import { recordedPolicies } from '../system/runtime-policies.ts';
+import { mostPolicies, recordedPolicies } from '../system/runtime-policies.ts';
 import {
   authorshipOf,
   createdOf,
@@ -47,7 +47,9 @@ export function systemLimitHandlers(options: {
       return json(200, { resource: [...[...configured.values()].map(configuredView), ...own.map(view)] });
     },
     createPolicies: async (call) => {
-      const outcome = await book.create(itemsOf(call.body).map(withoutTold), authorshipOf(call));
+      const items = itemsOf(call.body);
+      requireRoom(registry.list('limit').length + items.length, configured.size);
+      const outcome = await book.create(items.map(withoutTold), authorshipOf(call));
       return json(201, { resource: createdOf(outcome, call.requestId).map(view) });
     },
     getPolicy: async ({ params: { name } }) => {
@@ -58,13 +60,23 @@ export function systemLimitHandlers(options: {
       const patch = JSON.stringify(withoutTold(call.body));
       return update(call, (body) => JSON.parse(mergePatch(JSON.stringify(body), patch)));
     },
-    replacePolicy: (call) => update(call, () => withoutTold(call.body)),
+    replacePolicy: (call) => update(call, () => withoutTold({ name: call.params.name, ...call.body })),
     removePolicy: async (call) => {
       const { name } = call.params;
       await book.remove(name, authorshipOf(call), { version: versionWanted(call) });
       return json(200, { name, success: true });
     },
   };
+}
+
+/** Every request looks at every policy. */
+function requireRoom(wanted: number, configured: number): void {
+  const most = mostPolicies(configured);
+  if (wanted <= most) return;
+  throw new DomainError<ErrorCode>(
+    'too_many_records',
+    `At most ${most} policies can be made beside the ${configured} of the configuration.`,
+  );
 }
 
 function view(record: StoredRecord) {

@@ -74,13 +74,15 @@ export function systemServiceHandlers(options: {
       return reply(await book.update(call.params.name, edit, authorshipOf(call), expectation(call)));
     },
     replaceService: async (call) => {
-      const edit = (body: ServiceBody) => replaceService(body, call.body, secrets.secret);
+      const edit = (body: ServiceBody) =>
+        replaceService(body, { name: call.params.name, ...call.body }, secrets.secret);
       return reply(await book.update(call.params.name, edit, authorshipOf(call), expectation(call)));
     },
     removeService: async (call) => {
       const { name } = call.params;
       book.requireMutable(name);
-      if (call.query.flush) await flush(call, cacheServices, await book.get(name));
+      const record = await book.get(name, expectation(call));
+      if (call.query.flush) await flush(call, cacheServices, record);
       await book.remove(name, authorshipOf(call), expectation(call));
       return json(200, { name, success: true });
     },

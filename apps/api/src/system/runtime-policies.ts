@@ -1,13 +1,21 @@
 /** This file owns which policies hold: those of the configuration, those made at run time, and the quotas of keys. */
 import type { KeyPrincipal, KeyRing } from '@sluice/access';
 import type { Limiter } from '@sluice/rate-limit';
-import type { PolicyInput } from '@sluice/rate-limit/schemas';
+import { MAX_POLICIES, type PolicyInput } from '@sluice/rate-limit/schemas';
 import type { Log } from '@sluice/runtime';
 import type { Recorded, Registry } from '@sluice/system';
 import { policyFaults, QUOTA_PREFIX } from '../limit-config.ts';
 
 /** An override each, and one that frees everybody else. */
 const MAX_KEYS_A_POLICY = 9_999;
+
+/** Five periods of quotas, each of at most 20,000 keys. */
+const MAX_QUOTA_POLICIES = 15;
+
+/** How many policies can be made at run time beside so many of the configuration. */
+export function mostPolicies(configured: number): number {
+  return Math.max(MAX_POLICIES - MAX_QUOTA_POLICIES - configured, 0);
+}
 
 export function recordedPolicies(): Recorded<PolicyInput> {
   return {
@@ -45,8 +53,11 @@ export function followPolicies(options: {
     if (text === before) return;
     // A later version may have stored what this one does not know.
     const known = stored.filter((policy) => policyFaults(policy).length === 0);
-    if (known.length < stored.length) log.error('limit policies of another version hold for nobody here');
-    limiter.replacePolicies([...configured, ...known, ...quotas]);
+    // Servers that make policies at the same time may make a few more than there is room for.
+    const held = known.slice(0, mostPolicies(configured.length));
+    if (held.length < stored.length)
+      log.error({ policies: stored.length, held: held.length }, 'some limit policies do not hold here');
+    limiter.replacePolicies([...configured, ...held, ...quotas]);
     before = text;
   };
   registry.onChange(apply);
