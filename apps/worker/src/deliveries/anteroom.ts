@@ -3,7 +3,8 @@
  * answered. Sending each of them back to its queue instead costs more than the request. A host that does not answer is
  * waited for by nobody here: its deliveries would hold the worker that others need.
  */
-const MAX_WAITING = 32;
+/** Of one host; half of the attempts that a worker runs at the same time by default stay for others. */
+const MAX_WAITING = 100;
 const MAX_WAIT_MS = 250;
 /** A host that has answered this lately will again. */
 const LIVELY_MS = 1_000;

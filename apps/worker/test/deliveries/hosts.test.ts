@@ -139,9 +139,10 @@ it('slows no other host: beside 1,000 deliveries to a dead one, those to a live 
   const sorted = tookMs.toSorted((a, b) => a - b);
   const at = (part: number) => Math.round(sorted[Math.floor((sorted.length - 1) * part)] as number);
   expect(sorted.length).toBeGreaterThan(50);
-  expect(at(0.5)).toBeLessThan(50);
+  // Without places each would wait until those before it have timed out: seconds.
+  expect(at(0.5)).toBeLessThan(100);
   // The first waits until the thousand before it have been looked at.
-  expect(at(0.9)).toBeLessThan(250);
+  expect(at(0.9)).toBeLessThan(500);
   // A dozen at first, and one for each time the breaker has let one through.
   expect(dead.requests()).toBeGreaterThan(4);
   expect(dead.requests()).toBeLessThan(16);

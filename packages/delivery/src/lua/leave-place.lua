@@ -27,7 +27,7 @@ local failures, opens, open_until, down_since = number(read[1]), number(read[2])
 local probe, trust, took = read[5], number(read[6]), number(read[7])
 
 if outcome == 'answered' then
-  took = took > 0 and took * 0.8 + took_ms * 0.2 or took_ms
+  took = took > 0 and took * 0.7 + took_ms * 0.3 or took_ms
   redis.call('HDEL', state, 'failures', 'opens', 'open_until_ms', 'down_since_ms', 'probe')
   redis.call('HSET', state, 'trust', math.min(trust + 1, MAX_TRUST), 'took_ms', string.format('%.3f', took))
   redis.call('PEXPIRE', state, keep_ms)

@@ -11,7 +11,8 @@
 --
 -- Reply: {1, 0, 0} taken · {0, wait_ms, 0} none is free · {-1, wait_ms, down_for_ms} the host is down
 local FIRST_PLACES, FIRST_TOOK_MS = 5, 50
-local MIN_WAIT_MS, MAX_WAIT_MS, MIN_WINDOW_MS, STEPS = 10, 10000, 250, 200
+local MIN_WAIT_MS, MAX_WAIT_MS, MIN_WINDOW_MS, STEPS, LATE_MS = 10, 10000, 250, 200, 100
+local MAX_GROWING_STEP_MS, GROWING_WINDOW_MS = 5, 1000
 local PROBED_MS, DOWN_STEP_MS, DOWN_SPREAD_MS = 1000, 10, 20000
 
 local state, places = KEYS[1], KEYS[2]
@@ -59,10 +60,20 @@ end
 local allowed = math.min(limit, FIRST_PLACES + trust)
 if redis.call('ZCARD', places) < allowed then return take() end
 
--- A host that has not answered yet will take as long as its oldest request has already, at least; a place is free at the
--- latest when the first lease ends.
 local oldest = redis.call('ZRANGE', places, 0, 0, 'WITHSCORES')
 local ends_in = oldest[2] and number(oldest[2]) - now or 0
-local expected = math.max(took > 0 and took or FIRST_TOOK_MS, lease_ms - ends_in)
+local age = lease_ms - ends_in
+
+-- A host that answers frees its places one after the other: come back in that order, twice as many as will find one.
+-- While its places still grow, its first answers say little: come back sooner.
+if took > 0 and age <= 4 * took + LATE_MS then
+  local step = took / allowed / 2
+  if allowed < limit then return { 0, wait(now, math.min(step, MAX_GROWING_STEP_MS), GROWING_WINDOW_MS), 0 } end
+  return { 0, wait(now, step, MAX_WAIT_MS), 0 }
+end
+
+-- One that has not answered yet, or no more, will take as long as its oldest request has already; a place is free at the
+-- latest when the first lease ends.
+local expected = math.max(took > 0 and took or FIRST_TOOK_MS, age)
 local window = math.min(MAX_WAIT_MS, math.max(MIN_WINDOW_MS, math.min(4 * expected, ends_in)))
 return { 0, wait(now, window / STEPS, window), 0 }
