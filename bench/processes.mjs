@@ -4,7 +4,7 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,14 +125,37 @@ export async function startSluice(redis, { main = 'apps/api/dist/main.js', env =
 }
 
 /** A rival of `bench/servers`. */
-export async function startRival(file, redis) {
+export async function startRival(file, redis, env = {}) {
   const port = await freePort();
   const server = await start('node', [join('servers', file)], {
-    env: { PORT: String(port), REDIS_URL: redis?.url ?? '' },
+    env: { PORT: String(port), REDIS_URL: redis?.url ?? '', ...env },
     cwd: FOLDER,
     ready: /listening/,
   });
   return { ...server, url: `http://127.0.0.1:${port}`, headers: OURS };
+}
+
+/** webdis, the HTTP server in C over Redis, on one thread. */
+export async function startWebdis(redis) {
+  const port = await freePort();
+  const directory = temporaryFolder();
+  const file = join(directory, 'webdis.json');
+  const settings = {
+    redis_host: '127.0.0.1',
+    redis_port: Number(new URL(redis.url).port),
+    http_host: '127.0.0.1',
+    http_port: port,
+    threads: 1,
+    daemonize: false,
+    verbosity: 0,
+    logfile: join(directory, 'webdis.log'),
+    http_max_request_size: 1_048_576,
+  };
+  writeFileSync(file, JSON.stringify(settings));
+  const child = pinned(SIDE_CORE, 'webdis', [file], { cwd: directory, stdio: 'ignore' });
+  const url = `http://127.0.0.1:${port}`;
+  await untilAnswers(`${url}/PING`, {});
+  return { pid: child.pid, url, headers: {} };
 }
 
 /** bunqueue on Bun, in memory or with its SQLite file. Its limit of requests looks back 1 ms only, so it costs next to nothing. */
