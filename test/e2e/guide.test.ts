@@ -135,8 +135,12 @@ describe('the HTTP guide', () => {
       command.includes(' -N ') ? [given[at] as string] : [],
     );
     for (const stream of streams) expect(stream).toMatch(/^id: \d+-\d+\n(event: \w+\n)?data: /m);
-    const called = routesServed(product.api.output);
-    expect(Object.keys(routes).filter((id) => !called.has(id))).toEqual([]);
+    const uncalled = () => {
+      const called = routesServed(product.api.output);
+      return Object.keys(routes).filter((id) => !called.has(id));
+    };
+    // The log is written a moment later than the answer.
+    await expect.poll(uncalled, { timeout: 5_000 }).toEqual([]);
   });
 
   it('states every reason of an error with its status', async () => {
