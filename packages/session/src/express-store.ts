@@ -13,7 +13,7 @@
  * - while the store is away every request with a cookie fails; it never goes on as a visitor without a session
  */
 import { EventEmitter } from 'node:events';
-import type { SessionDriver } from './driver.ts';
+import type { SessionDriver, SessionRecord } from './driver.ts';
 import { mergeSaves } from './merge.ts';
 import { DEFAULT_MAX_DATA_BYTES, dataText } from './session.ts';
 import { TokenMint } from './token.ts';
@@ -59,6 +59,8 @@ interface BaseStore<Request, Stored, Live> {
 interface Origin {
   version: number;
   text: string;
+  /** The record's, when it was read; `undefined` for one that this process has written since. */
+  life?: Pick<SessionRecord, 'seenAtMs' | 'expiresAtMs' | 'endsAtMs'>;
 }
 
 /** `Request`, `Stored` and `Live` follow from the express-session module. */
@@ -139,11 +141,11 @@ export class SessionStore<
   async #get(sid: string): Promise<Stored | undefined> {
     const verdict = await this.#driver.present(this.#mint.readForeign(sid), { kind: 'look' });
     if (verdict.kind !== 'live') return undefined;
-    const { data, version, expiresAtMs } = verdict.record;
+    const { data, version, seenAtMs, expiresAtMs, endsAtMs } = verdict.record;
     const session = JSON.parse(data) as Stored;
     // A touch renews the expiry and leaves the data alone.
     if (session.cookie?.expires) session.cookie.expires = new Date(expiresAtMs).toISOString();
-    this.#origins.set(session, { version, text: data });
+    this.#origins.set(session, { version, text: data, life: { seenAtMs, expiresAtMs, endsAtMs } });
     return session;
   }
 
@@ -195,11 +197,22 @@ export class SessionStore<
   async #touch(sid: string, session: ExpressSessionData): Promise<void> {
     const idleMs = this.#idleOf(session);
     if (idleMs <= 0) return await this.#destroy(sid);
+    if (this.#isFresh(session, idleMs)) return;
     await this.#driver.present(this.#mint.readForeign(sid), {
       kind: 'touch',
       everyMs: this.#touchEveryMs,
       idleMs,
     });
+  }
+
+  /** Seen so lately that a touch would change nothing. A clock that differs from the store's leads to more touches, never to fewer. */
+  #isFresh(session: ExpressSessionData, idleMs: number): boolean {
+    const life = this.#origins.get(session)?.life;
+    if (!life) return false;
+    const { seenAtMs, expiresAtMs, endsAtMs } = life;
+    if (expiresAtMs - seenAtMs !== idleMs && expiresAtMs !== endsAtMs) return false;
+    const ageMs = Date.now() - seenAtMs;
+    return ageMs >= 0 && ageMs < Math.min(this.#touchEveryMs, idleMs / 4);
   }
 
   async #destroy(sid: string): Promise<void> {

@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { untilReady } from '@sluice/redis';
 import { type TestContext, testRedis, testServer } from '@sluice/redis/testing';
 import type session from 'express-session';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { SessionDriver } from '../src/driver.ts';
 import { FileSessionDriver } from '../src/file-driver.ts';
 import { RedisSessionDriver } from '../src/redis-driver.ts';
@@ -164,14 +164,17 @@ for (const [name, open] of Object.entries(drivers)) {
         .toBeGreaterThan(before);
     });
 
-    test('a request shortly after another does not write', async (t) => {
-      const { store, call } = await setup(t);
+    test('a request shortly after another does not write, and asks the store once', async (t) => {
+      const { driver, store, call } = await setup(t);
+      const present = vi.spyOn(driver, 'present');
       const { browser } = await serve(t, store, remembering, { cookie: { maxAge: 30 * MINUTE } });
       const visitor = browser();
       const sid = sidOf((await visitor.get('/remember')).setCookie);
       const before = await expiresAt(call, sid);
 
+      present.mockClear();
       for (let request = 0; request < 5; request += 1) await visitor.get('/look');
+      expect(present.mock.calls.map(([, deed]) => deed.kind)).toEqual(Array(5).fill('look'));
 
       expect(await expiresAt(call, sid)).toBe(before);
     });
@@ -367,8 +370,9 @@ for (const [name, open] of Object.entries(drivers)) {
   });
 
   async function setup(t: TestContext, tuning: { touchEveryMs?: number } = {}) {
-    const store = expressStore(await open(t), tuning);
-    return { store, call: promised(store) };
+    const driver = await open(t);
+    const store = expressStore(driver, tuning);
+    return { driver, store, call: promised(store) };
   }
 }
 
