@@ -11,10 +11,8 @@ export { nextWaitMs, readRetryAfter } from './schedule.ts';
 export {
   DEFAULT_CONCURRENCY,
   DEFAULT_ENDPOINT,
-  DELIVERY_ERROR_CODES,
   DELIVERY_JOB,
   DELIVERY_QUEUE,
-  type DeliveryErrorCode,
   type NewDelivery,
 } from './schemas.ts';
 export { signatureHeaders } from './signature.ts';

@@ -1,9 +1,12 @@
+import { Catalog, defineJob } from '@sluice/jobs';
 import { JsonText } from '@sluice/runtime';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { receiver, setup, verify } from './setup.ts';
 
 const QUEUE = 'orders';
 const at = { queue: QUEUE };
+const echo = defineJob({ name: 'echo', payload: z.unknown(), run: (payload) => payload });
 
 describe('a queue with a target', () => {
   it('has its jobs sent there, data as it was written, signed, and completed by the answer', async (t) => {
@@ -85,6 +88,23 @@ describe('a queue with a target', () => {
       message: "no processor named 'a' is known to this worker",
     });
     expect(received).toEqual([]);
+  });
+
+  it('takes every name but that of a delivery, which has a receiver of its own', async (t) => {
+    const { targets, jobs, job, endpoints, ended, dispatch } = await setup(t, { queues: [QUEUE] });
+    const target = await receiver(t);
+    const own = await receiver(t);
+    await endpoints.put('partner', {});
+    await targets.put(QUEUE, { url: target.url });
+    await dispatch.refresh();
+    const sent = dispatch.entryFor(new Catalog([{ job: echo, origin: 'test' }]), QUEUE, 'echo');
+    const run = dispatch.entryFor(new Catalog([{ job: echo, origin: 'test' }]), 'other', 'echo');
+
+    const { id } = await jobs.enqueue(QUEUE, await job({ url: own.url, endpoint: 'partner' }));
+
+    await ended(id, at);
+    expect([target.received.length, own.received.length]).toEqual([0, 1]);
+    expect([sent?.job.name, run?.job.name]).toEqual(['target', 'echo']);
   });
 
   it('tells jobs whose ids are not unique, as those of schedulers, apart by ids of its own', async (t) => {
