@@ -69,6 +69,15 @@ describe('POST /deliveries', () => {
     expect(Date.parse(job.expires_at) - Date.parse(job.created_at)).toBe(90_000);
   });
 
+  it('takes turns with those of other groups, as jobs do', async (t) => {
+    const api = await startApi(t);
+
+    const { id } = (await (await post(api, { url: URL_, group: 'tenant-7' })).json()) as { id: string };
+
+    const job = await api.call(`/api/v2/queues/deliveries/jobs/${id}`);
+    expect(await job.json()).toMatchObject({ state: 'prioritized', opts: { group: 'tenant-7' } });
+  });
+
   it('is one delivery for one idempotency key, in the header or beside the url', async (t) => {
     const api = await startApi(t);
     const headers = { 'Idempotency-Key': 'k' };

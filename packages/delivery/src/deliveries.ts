@@ -53,6 +53,7 @@ export interface DeliveryJob {
     ttl?: number;
     expires_at?: string;
     priority?: number;
+    group?: string;
   };
   idempotencyKey: string | undefined;
 }
@@ -185,7 +186,7 @@ function content({ body, headers = {} }: NewDelivery): Pick<DeliveryRequest, 'he
 
 /** The first wait of the schedule counts from when the delivery is due. */
 function timing(delivery: NewDelivery, firstWaitMs: number): Partial<DeliveryJob['opts']> {
-  const { delay, run_at, ttl, expires_at, priority } = delivery;
+  const { delay, run_at, ttl, expires_at, priority, group } = delivery;
   const runAt = run_at === undefined ? undefined : new Date(Date.parse(run_at) + firstWaitMs).toISOString();
   const delayMs = (delay ?? 0) + firstWaitMs;
   return {
@@ -193,5 +194,6 @@ function timing(delivery: NewDelivery, firstWaitMs: number): Partial<DeliveryJob
     ...(ttl !== undefined && { ttl }),
     ...(expires_at !== undefined && { expires_at }),
     ...(priority !== undefined && { priority }),
+    ...(group !== undefined && { group }),
   };
 }

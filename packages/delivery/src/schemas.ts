@@ -130,6 +130,12 @@ const requestFields = {
 };
 
 const instant = z.iso.datetime({ offset: true });
+const plainText = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Surrogate}]*$/u, 'holds a control character or half a surrogate pair');
 
 export const newDeliverySchema = z
   .strictObject({
@@ -146,20 +152,20 @@ export const newDeliverySchema = z
       .min(0)
       .max(2 ** 21 - 1)
       .optional(),
-    idempotency_key: z
-      .string()
-      .min(1)
-      .max(255)
-      .regex(/^[^\p{Cc}\p{Surrogate}]*$/u, 'holds a control character or half a surrogate pair')
-      .optional(),
+    group: plainText(128).optional().meta({
+      description: 'Whose delivery it is: groups take turns. Instead of `priority`',
+    }),
+    idempotency_key: plainText(255).optional(),
   })
-  .superRefine(({ url, endpoint, sign, delay, run_at, ttl, expires_at }, context) => {
+  .superRefine((delivery, context) => {
+    const { url, endpoint, sign, delay, run_at, ttl, expires_at, group, priority } = delivery;
     const refuse = (path: string, message: string) =>
       context.addIssue({ code: 'custom', path: [path], message });
     if (url === undefined && endpoint === undefined) refuse('url', 'is needed, here or at an endpoint');
     if (sign === false && endpoint !== undefined)
       refuse('sign', 'stands beside endpoint: an endpoint is there to sign');
     if (delay !== undefined && run_at !== undefined) refuse('run_at', 'stands beside delay: give one');
+    if (group !== undefined && priority !== undefined) refuse('priority', 'stands beside group: give one');
     if (ttl !== undefined && expires_at !== undefined) refuse('expires_at', 'stands beside ttl: give one');
   });
 export type NewDelivery = z.infer<typeof newDeliverySchema>;

@@ -96,6 +96,9 @@ test.each([
   [{ url: URL_, schedule: [1.5] }, false],
   [{ url: URL_, sign: false, endpoint: 'a' }, false],
   [{ url: URL_, body: null }, true],
+  [{ url: URL_, group: 'tenant-7' }, true],
+  [{ url: URL_, group: 'tenant-7', priority: 1 }, false],
+  [{ url: URL_, group: 'a\n' }, false],
   [{ url: URL_, Body: 1 }, false],
 ])('a delivery %j is accepted: %s', (delivery, isAccepted) => {
   expect(accepts(newDeliverySchema, delivery)).toBe(isAccepted);

@@ -39,7 +39,11 @@ it('sends no more requests to a host at a time than its endpoint allows, and all
   });
   await endpoints.put('partner', { url, concurrency: 3 });
 
-  await Promise.all(Array.from({ length: 60 }, () => send({ endpoint: 'partner' })));
+  await Promise.all(
+    Array.from({ length: 60 }, (_, n) =>
+      send({ endpoint: 'partner', ...(n % 2 === 0 && { group: `tenant-${n % 3}` }) }),
+    ),
+  );
 
   await first(60, 20_000);
   expect(most).toBe(3);
