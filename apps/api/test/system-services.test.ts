@@ -125,6 +125,41 @@ describe('a cache service made at run time', () => {
     await vi.waitFor(async () => expect(await read()).toBe('here'), within2s);
   });
 
+  it('lets a call that waits finish on what it began with, and closes that connection afterwards', async (t) => {
+    const own = await testServer(t);
+    const observer = own.connect('request');
+    const connections = async () => {
+      const list = (await observer.client('LIST')) as string;
+      return list.split('\n').filter((line) => line.includes('sluice:api-cache-orders')).length;
+    };
+    const api = await startApi(t);
+    await created(api, { ...ORDERS, config: { host: '127.0.0.1', port: own.port } });
+    const lease = (wait_ms: number) =>
+      api.call('/api/v2/orders/_ops/lease', {
+        method: 'POST',
+        json: { key: 'a', lease_ms: 20_000, wait_ms },
+      });
+    const { lease: token } = (await (await lease(0)).json()) as { lease: string };
+    const scripts = async () =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await observer.info('commandstats'))?.[1] ?? 0);
+    const before = await scripts();
+    const waiting = lease(10_000);
+    await vi.waitFor(async () => expect(await scripts()).toBeGreaterThan(before));
+
+    await api.call(`${PATH}/orders`, { method: 'PATCH', json: { label: 'Moved' } });
+    await vi.waitFor(async () => expect(await connections()).toBe(2), within2s);
+    const filled = await api.call('/api/v2/orders/_ops/fill', {
+      method: 'POST',
+      json: { key: 'a', lease: token, value: 'filled' },
+    });
+
+    expect(filled.status).toBe(200);
+    expect(await (await waiting).json()).toMatchObject({ state: 'hit', value: 'filled' });
+    await vi.waitFor(async () => expect(await connections()).toBe(1), within2s);
+    await api.call(`${PATH}/orders`, { method: 'DELETE' });
+    await vi.waitFor(async () => expect(await connections()).toBe(0), within2s);
+  });
+
   it('keeps its values when it is removed, unless they are flushed', async (t) => {
     const api = await startApi(t);
     const key = await api.makeKey(['system:*', 'cache:read', 'cache:write']);
