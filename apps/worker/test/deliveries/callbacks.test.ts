@@ -4,6 +4,18 @@ import { type Received, receiver, setup, verify } from './setup.ts';
 
 const body = (request: Received | undefined) => JSON.parse(request?.body ?? '{}') as Record<string, unknown>;
 
+const FACTS = {
+  queue: DELIVERY_QUEUE,
+  jobId: 'j_01ARZ3NDEKTSV4RRFFQ69G5FAV',
+  name: 'delivery',
+  attempt: 1,
+  maxAttempts: 10,
+  lostDeliveries: 0,
+  isFirstStart: true,
+  timeoutMs: undefined,
+  expiresAt: undefined,
+};
+
 it('a delivery that succeeded tells so, signed, as a delivery of its own', async (t) => {
   const { endpoints, send, ended } = await setup(t);
   const { secret = '' } = await endpoints.put('mine', {});
@@ -116,18 +128,7 @@ it('a callback is in Redis before its delivery has ended, and only once when the
   const told = await receiver(t);
   const { data } = await job({ url: told.url, sign: false, callback: told.url });
   const { after } = dispatch.middleware;
-  const facts = {
-    queue: DELIVERY_QUEUE,
-    jobId: 'j_01ARZ3NDEKTSV4RRFFQ69G5FAV',
-    name: 'delivery',
-    attempt: 1,
-    maxAttempts: 10,
-    payload: data,
-    lostDeliveries: 0,
-    isFirstStart: true,
-    timeoutMs: undefined,
-    expiresAt: undefined,
-  };
+  const facts = { ...FACTS, payload: data };
   const result = {
     status: 200,
     duration_ms: 1,
@@ -147,4 +148,21 @@ it('a callback is in Redis before its delivery has ended, and only once when the
     expect((await jobs.queue(DELIVERY_QUEUE)).counts).toMatchObject({ waiting: 0, active: 0, completed: 1 }),
   );
   expect(told.received).toHaveLength(1);
+});
+
+it('a delivery that ends without having run here is told as well, and what is not proven is not', async (t) => {
+  const { job, dispatch } = await setup(t);
+  const told = await receiver(t);
+  const { data } = await job({ url: told.url, failure_callback: told.url });
+  const failure = { code: 'max_deliveries', message: 'delivered 10 times without an outcome' } as const;
+  const end = { kind: 'fail', failure, error: undefined } as const;
+
+  await dispatch.middleware.after?.({ ...FACTS, payload: { ...data, proof: 'x' } }, end, 0);
+  await dispatch.middleware.after?.({ ...FACTS, payload: data }, end, 0);
+
+  const [request] = await told.first(1);
+  expect(body(request)).toMatchObject({
+    type: 'delivery.failed',
+    data: { id: FACTS.jobId, status: null, response: null, error: failure },
+  });
 });

@@ -161,6 +161,8 @@ test.for([
     /^headers\.x: holds a character/,
   ],
   ['a Host header', { headers: { Host: 'evil.example' } }, /is set by the sender/],
+  ['a signature', { headers: { 'webhook-signature': 'v1,x' } }, /is set by the sender/],
+  ['what proxies say', { headers: { 'X-Forwarded-For': '1.1.1.1' } }, /is set by the sender/],
   ['a Transfer-Encoding header', { headers: { 'transfer-encoding': 'chunked' } }, /is set by the sender/],
   ['a Proxy-Authorization header', { headers: { 'Proxy-Authorization': 'x' } }, /is set by the sender/],
   [
