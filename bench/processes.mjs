@@ -124,12 +124,26 @@ export async function startSluice(redis, { main = 'apps/api/dist/main.js', env =
   return { ...server, url, headers: OURS };
 }
 
+/** The product's worker app on this Redis. */
+export async function startWorker(redis, env = {}) {
+  return await start('node', ['apps/worker/dist/main.js'], {
+    env: {
+      REDIS_URL: redis.url,
+      WORKER_HEALTH_PORT: '0',
+      SLUICE_DATA_DIR: temporaryFolder(),
+      ...env,
+    },
+    ready: /worker started/,
+  });
+}
+
 /** A rival of `bench/servers`. */
-export async function startRival(file, redis, env = {}) {
+export async function startRival(file, redis, env = {}, core = SIDE_CORE) {
   const port = await freePort();
   const server = await start('node', [join('servers', file)], {
     env: { PORT: String(port), REDIS_URL: redis?.url ?? '', ...env },
     cwd: FOLDER,
+    core,
     ready: /listening/,
   });
   return { ...server, url: `http://127.0.0.1:${port}`, headers: OURS };

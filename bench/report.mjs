@@ -21,6 +21,7 @@ export function percentile(values, share) {
 }
 
 export function round(value) {
+  if (!Number.isFinite(value)) return '';
   if (value >= 100) return Math.round(value);
   return value >= 1 ? Math.round(value * 100) / 100 : Math.round(value * 1_000) / 1_000;
 }
@@ -60,7 +61,7 @@ export function judge({ rows }, { goal, side, against, metric = 'perSecond', atL
 }
 
 /** Prints the tables of `compare` and the verdicts of `judge`, and keeps them in `results/<name>.md` and `.json`. */
-export function reportCases(name, question, { cases, goals = [], notes = [] }) {
+export function reportCases(name, question, { cases, goals = [], notes = [], sections = [] }) {
   const { repetitions, warmUpSeconds, seconds } = SETTINGS;
   const method = [
     `${repetitions} alternating repetitions of ${seconds} s after ${warmUpSeconds} s of warm-up; medians (min–max).`,
@@ -68,7 +69,12 @@ export function reportCases(name, question, { cases, goals = [], notes = [] }) {
     'The side under test has one core, Redis and the load the other.',
     ...notes,
   ];
-  keep(name, question, { method, goals, sections: cases.map(caseTable), record: { cases } });
+  keep(name, question, {
+    method,
+    goals,
+    sections: [...cases.map(caseTable), ...sections],
+    record: { cases },
+  });
 }
 
 function caseTable({ title, rows }) {
