@@ -91,8 +91,7 @@ local function measure(done)
 end
 
 local last_rule, run = nil, 0
-local function complete(id, job, opts, result, token)
-  local rule = rule_of(opts)
+local function complete(id, job, rule, result, token)
   if rule.count == 0 then
     remove(job)
   else
@@ -124,13 +123,16 @@ for i = 4, #ARGV, 3 do
       outcome = 4
     elseif fields[2] or fields[3] or call('EXISTS', base .. id .. ':dependencies', base .. id .. ':unsuccessful') > 0 then
       outcome = 5
-    elseif call('LREM', active, -1, id) < 1 then
-      outcome = 6
     else
-      call('DEL', base .. id .. ':lock')
-      done[#done + 1] = id
-      complete(id, job, fields[1] or '{}', result, token)
-      outcome = 1
+      -- Read before anything is written: what cannot be read must not leave its place.
+      local rule = rule_of(fields[1] or '{}')
+      outcome = 6
+      if call('LREM', active, -1, id) > 0 then
+        call('DEL', base .. id .. ':lock')
+        done[#done + 1] = id
+        complete(id, job, rule, result, token)
+        outcome = 1
+      end
     end
   end
   outcomes[#outcomes + 1] = outcome
