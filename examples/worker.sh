@@ -29,9 +29,6 @@ long_poll_seconds=20
 max_pause_seconds=30
 
 home=$(mktemp -d)
-# A background job that is killed as soon as it begins still has the traps of this shell.
-is_main() { [[ $BASHPID -eq $$ ]]; }
-trap 'if is_main; then rm -rf "$home"; fi' EXIT
 # Not an argument of curl: those are for everybody to see.
 printf 'X-DreamFactory-API-Key: %s\n' "$SLUICE_API_KEY" >"$home/key"
 unset SLUICE_API_KEY
@@ -91,7 +88,7 @@ refused() { settle fail '{error: "the result was refused", retryable: false}'; }
 beat() {
   local status
   printf '{}' >"$home/beat"
-  while sleep "$(jq -n "$lease_seconds / 3")"; do
+  while sleep "$(jq -n "$lease_seconds / 3")" && [[ $(<"$home/held") == "$lease" ]]; do
     status=$(ask "/leases/$lease/heartbeat" "$home/beat" "$home/beaten")
     case $status in
       200) jq -e '.cancel' "$home/beaten" >/dev/null || continue ;;
@@ -107,7 +104,8 @@ stopping=
 working=
 asking=
 stop() {
-  if ! is_main; then exit; fi
+  # A background job that hears a signal as soon as it begins still has this trap.
+  if [[ $BASHPID -ne $$ ]]; then exit; fi
   stopping=yes
   if [[ -n $working ]]; then kill -TERM -- "-$working"; fi
   if [[ -n $asking ]]; then kill -TERM -- "-$asking"; fi
@@ -124,6 +122,7 @@ work() {
   export JOB_ID JOB_NAME JOB_ATTEMPT
   jq -c '.resource[0].job.data' "$home/taken" >"$home/data"
   rm -f "$home/lost"
+  printf '%s' "$lease" >"$home/held"
   log "$JOB_ID $JOB_NAME, attempt $JOB_ATTEMPT: begun"
 
   # Under job control each gets a process group, so that a signal reaches what the command has started.
@@ -137,6 +136,8 @@ work() {
   # A trapped signal ends `wait` before the command has ended.
   while wait "$working"; code=$?; kill -0 "$working" 2>/dev/null; do :; done
   working=
+  : >"$home/held"
+  # It may not hear this, being just begun; then it ends at its first beat.
   kill -TERM -- "-$beating" 2>/dev/null
 
   if [[ -e $home/lost ]]; then
@@ -167,6 +168,7 @@ while [[ -z $stopping ]]; do
   post "/queues/$queue/leases" "$home/wanted" "$home/taken" &
   asking=$!
   set +m
+  if [[ -n $stopping ]]; then stop; fi
   wait "$asking"
   code=$?
   asking=
@@ -176,4 +178,6 @@ while [[ -z $stopping ]]; do
     rest "$max_pause_seconds"
   fi
 done
+# Not in a trap on EXIT, which a background job may have for a moment as well.
+rm -rf "$home"
 log stopped

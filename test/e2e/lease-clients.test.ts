@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { KEY, OwnRedis, type Product, Program, startProduct, until } from './product.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -63,13 +63,21 @@ describe.each(CLIENTS)('$name', ({ name, needs, commandFor }) => {
   });
 
   /** A queue of the test's own, and the client at work on it. */
-  async function start(t: { onTestFinished(cleanUp: () => Promise<void>): void }) {
+  async function start(t: TestContext) {
     queues += 1;
     const queue = `pull-${queues}`;
     const [command, ...args] = commandFor(queue) as [string, ...string[]];
-    const env = { ...process.env, SLUICE_URL: product.url, SLUICE_API_KEY: KEY, LEASE_SECONDS };
+    const env = {
+      ...process.env,
+      SLUICE_URL: product.url,
+      SLUICE_API_KEY: KEY,
+      LEASE_SECONDS,
+      // A client that is killed leaves its files.
+      TMPDIR: product.directory,
+    };
     const client = new Program(command, args, env, ROOT);
     t.onTestFinished(() => client.kill());
+    t.onTestFailed(() => console.error(client.output));
     await client.says(/taking jobs/);
     const path = `/queues/${queue}/jobs`;
     return {
