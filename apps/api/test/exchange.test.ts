@@ -1,7 +1,9 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { connect, Socket } from 'node:net';
 import type { TestContext } from '@sluice/redis/testing';
 import { describe, expect, it } from 'vitest';
+import { Exchange } from '../src/http/exchange.ts';
 import { startApi } from './harness.ts';
 
 /** A client that writes bytes of its own choosing and hears the answers. */
@@ -31,12 +33,12 @@ describe('a request on the wire', () => {
     socket.write(JOB.slice(0, 7));
     await api.call('/livez');
     socket.write(JOB.slice(7));
-    await expect.poll(heard).toMatch(/^HTTP\/1.1 201 /);
+    await expect.poll(heard, { timeout: 10_000 }).toMatch(/^HTTP\/1.1 201 /);
 
     socket.write(`${post(api.key, 'Transfer-Encoding: chunked')}7\r\n${JOB.slice(0, 7)}\r\n`);
     await api.call('/livez');
     socket.write(`${(JOB.length - 7).toString(16)}\r\n${JOB.slice(7)}\r\n0\r\n\r\n`);
-    await expect.poll(() => heard().match(/HTTP\/1.1 201 /g)?.length).toBe(2);
+    await expect.poll(() => heard().match(/HTTP\/1.1 201 /g)?.length, { timeout: 10_000 }).toBe(2);
   });
 
   it('hears 413 before its body is through, and is cut off when it goes on', async (t) => {
@@ -47,7 +49,9 @@ describe('a request on the wire', () => {
 
       socket.write(post(api.key, length) + chunk);
 
-      await expect.poll(heard, { message: length }).toMatch(/^HTTP\/1.1 413 .*body_too_large/s);
+      await expect
+        .poll(heard, { message: length, timeout: 10_000 })
+        .toMatch(/^HTTP\/1.1 413 .*body_too_large/s);
       await once(socket, 'close');
     }
   });
@@ -61,9 +65,18 @@ describe('a request on the wire', () => {
     socket.destroy();
 
     await expect
-      .poll(async () => (await api.call('/metrics')).text())
+      .poll(async () => (await api.call('/metrics')).text(), { timeout: 10_000 })
       .toMatch(/sluice_http_request_duration_seconds_count\{route="enqueueJobs",status="400"\} 1/);
     expect((await api.call('/api/v2/queues/mail')).status).toBe(404);
+  });
+
+  it('that is gone before anybody asks for its body is not waited for', async () => {
+    const incoming = new IncomingMessage(new Socket());
+    incoming.headers['content-length'] = '10';
+    incoming.destroy();
+    const exchange = new Exchange(incoming, new ServerResponse(incoming));
+
+    await expect(exchange.body(100)).rejects.toMatchObject({ code: 'input_invalid' });
   });
 
   it('may name the whole address, and must name a host that could be one', async (t) => {
@@ -71,10 +84,10 @@ describe('a request on the wire', () => {
     const { socket, heard } = await rawClient(t, api.url);
 
     socket.write('GET http://sluice.example/livez?a HTTP/1.1\r\nHost: sluice.example\r\n\r\n');
-    await expect.poll(heard).toMatch(/^HTTP\/1.1 200 .*"status":"ok"/s);
+    await expect.poll(heard, { timeout: 10_000 }).toMatch(/^HTTP\/1.1 200 .*"status":"ok"/s);
 
     socket.write('GET /livez HTTP/1.1\r\nHost: a b/<c>\r\n\r\n');
-    await expect.poll(heard).toMatch(/HTTP\/1.1 400 .*Host header is malformed/s);
+    await expect.poll(heard, { timeout: 10_000 }).toMatch(/HTTP\/1.1 400 .*Host header is malformed/s);
   });
 
   it('gets the length of what HEAD would have answered, and no body', async (t) => {
@@ -83,7 +96,7 @@ describe('a request on the wire', () => {
 
     socket.write('HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
 
-    await expect.poll(heard).toMatch(/"status":"ok"/);
+    await expect.poll(heard, { timeout: 10_000 }).toMatch(/"status":"ok"/);
     const lengths = [...heard().matchAll(/Content-Length: (\d+)/g)].map(([, length]) => length);
     expect(lengths).toEqual([lengths[0], lengths[0]]);
     expect(heard().match(/"status":"ok"/g)).toHaveLength(1);

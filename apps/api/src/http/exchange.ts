@@ -94,6 +94,10 @@ export class Exchange {
 }
 
 function collect(incoming: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
+  const brokenOff = () =>
+    new DomainError<ErrorCode>('input_invalid', 'The connection was closed before the body ended.');
+  // What has happened already is told to no listener.
+  if (incoming.destroyed) return Promise.reject(brokenOff());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -107,8 +111,7 @@ function collect(incoming: IncomingMessage, maxBytes: number): Promise<Buffer | 
       else chunks.push(chunk);
     };
     const onEnd = () => settle(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
-    const onBreak = () =>
-      reject(new DomainError<ErrorCode>('input_invalid', 'The connection was closed before the body ended.'));
+    const onBreak = () => reject(brokenOff());
     incoming.on('data', onData).on('end', onEnd).on('error', onBreak).on('close', onBreak);
   });
 }
