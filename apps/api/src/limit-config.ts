@@ -12,7 +12,7 @@ export interface LimitConfig {
 }
 
 /** What the door knows of a request. */
-export const DOOR_FACTS: readonly Fact[] = ['key', 'address', 'route', 'service', 'queue'];
+export const DOOR_FACTS: readonly Fact[] = ['key', 'session', 'address', 'route', 'service', 'queue'];
 
 /** The `route` of a request whose key is missing or refused. */
 export const REFUSED_ROUTE = 'refused';

@@ -135,6 +135,20 @@ describe('a limit that services share', () => {
 });
 
 describe('the limits of the API itself', () => {
+  it('count by session, and keep no token', async (t) => {
+    const api = await startWith(t, [{ ...MAIL, name: 'visitor', limit: 1, by: ['session'] }]);
+    const get = async (token?: string) =>
+      (
+        await api.call('/api/v2/redis?keys=a', {
+          headers: token === undefined ? {} : { 'X-DreamFactory-Session-Token': token },
+        })
+      ).status;
+
+    expect([await get('ada-token'), await get('bob-token'), await get('ada-token')]).toEqual([200, 200, 429]);
+    expect([await get(), await get()]).toEqual([200, 200]);
+    expect((await api.redis.allKeys()).filter((key) => key.includes('token'))).toEqual([]);
+  });
+
   it('refuse a key that has had enough with 429 in the envelope, and let another pass', async (t) => {
     const api = await startApi(t, { API_LIMIT_PER_KEY: '3/day', API_LIMIT_PER_ADDRESS: 'off' });
     const key = await api.makeKey(['cache:*']);
@@ -313,7 +327,7 @@ describe('the configuration of limits', () => {
     await expect(read).rejects.toThrow(/TRUSTED_PROXIES: got '10\.0\.0\.0' is not a CIDR/);
     await expect(read).rejects.toThrow(/limits\[0\]\.period: .* wanted gcra needs a period/);
     await expect(read).rejects.toThrow(
-      /limits\[1\]\.by: .* wanted some of key, address, route, service, queue/,
+      /limits\[1\]\.by: .* wanted some of key, session, address, route, service, queue/,
     );
     await expect(read).rejects.toThrow(/limits\[2\]\.limit: /);
     await expect(read).rejects.toThrow(/limits\[4\]\.name: got 'd' once more/);

@@ -1,4 +1,5 @@
 /** This file owns the limits at the door: what is known of a request, and what they answer. */
+import { createHash } from 'node:crypto';
 import type { RouteDeclaration } from '@sluice/contract';
 import {
   addressKey,
@@ -41,8 +42,21 @@ export function createAdmission(options: {
     }
     const { name, service, queue } = place;
     const key = route.access === 'public' ? undefined : principal.id;
-    return admit(limiter, { address, route: name, key, service: service?.(target), queue: queue?.(target) });
+    return admit(limiter, {
+      address,
+      route: name,
+      key,
+      session: sessionOf(exchange),
+      service: service?.(target),
+      queue: queue?.(target),
+    });
   };
+}
+
+/** The session that a request brings along, by a digest of its token: tokens are kept nowhere. */
+function sessionOf(exchange: Exchange): string | undefined {
+  const token = exchange.header('x-dreamfactory-session-token');
+  return token === undefined ? undefined : createHash('sha256').update(token).digest('base64url');
 }
 
 function isOperator(principal: Principal | undefined): boolean {
