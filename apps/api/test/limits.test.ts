@@ -315,7 +315,7 @@ describe('the configuration of limits', () => {
   it('names every fault at its place', async () => {
     const limits = [
       { name: 'a', limit: 1 },
-      { name: 'b', limit: 1, period: 'minute', by: ['session'] },
+      { name: 'b', limit: 1, period: 'minute', by: ['user'] },
       { name: 'c', limit: 'many', period: 'minute' },
       { name: 'd', limit: 1, period: 'minute' },
       { name: 'd', limit: 1, period: 'minute' },
