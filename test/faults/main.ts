@@ -33,18 +33,21 @@ const number = (name: 'jobs' | 'seconds' | 'every' | 'seed') => {
   process.stderr.write(`--${name} is '${values[name]}', wanted a number\n`);
   process.exit(2);
 };
-const report = await crashWorkers(
-  { onTestFinished: (cleanUp) => void cleanUps.unshift(cleanUp) },
-  {
-    jobs: number('jobs'),
-    seconds: number('seconds'),
-    killEverySeconds: number('every'),
-    seed: number('seed'),
-    say: (line) => process.stderr.write(`${line}\n`),
-  },
-).finally(async () => {
+let report: CrashReport;
+try {
+  report = await crashWorkers(
+    { onTestFinished: (cleanUp) => void cleanUps.unshift(cleanUp) },
+    {
+      jobs: number('jobs'),
+      seconds: number('seconds'),
+      killEverySeconds: number('every'),
+      seed: number('seed'),
+      say: (line) => process.stderr.write(`${line}\n`),
+    },
+  );
+} finally {
   for (const cleanUp of cleanUps) await cleanUp();
-});
+}
 
 const folder = join(import.meta.dirname, 'results');
 mkdirSync(folder, { recursive: true });

@@ -32,7 +32,11 @@ const policy = z
     period: told('string', 'minute, hour, day, 7-day, 30-day, or a length such as 10s', 'minute'),
     burst: told('integer', 'gcra: units at once after a rest; default the limit', 50),
     lease: told('string', 'concurrency: how long a lease holds; default 30s'),
-    by: told('array', 'Requests are counted by these together: key, session, address, route, service, queue', ['key']),
+    by: told(
+      'array',
+      'Requests are counted by these together: key, session, address, route, service, queue',
+      ['key'],
+    ),
     match: told('object', 'Requests it is for, by fact and pattern', { route: ['POST *'] }),
     overrides: told('array', 'Another limit for some keys', [{ key: 'k_1', limit: 'unlimited' }]),
     shadow: told('boolean', 'Counts and tells, refuses nobody', false),
