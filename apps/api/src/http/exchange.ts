@@ -57,9 +57,10 @@ export class Exchange {
   /** The body, empty when there is none; `undefined` when it has more than `maxBytes`. Throws `input_invalid` when it breaks off. */
   async body(maxBytes: number): Promise<Buffer | undefined> {
     const incoming = this.#incoming;
-    if (Number(incoming.headers['content-length']) > maxBytes) return undefined;
-    if (!incoming.complete) return await collect(incoming, maxBytes);
-    // It has come with its headers, as small ones do: nothing to wait for.
+    const length = Number(incoming.headers['content-length']);
+    if (length > maxBytes) return undefined;
+    if (!incoming.complete && incoming.readableLength !== length) return await collect(incoming, maxBytes);
+    // It has come with its headers, as small ones do: there are no events to wait for.
     const whole: Buffer = incoming.read() ?? NO_BYTES;
     return whole.length > maxBytes ? undefined : whole;
   }
