@@ -1,6 +1,6 @@
 /**
- * This file owns the writing of many callers' jobs together: what is enqueued into one queue in one turn of the event
- * loop leaves in one script call. No flush waits for the one before; each caller waits for its own job only.
+ * This file owns the writing of many callers' jobs together: what callers of few jobs enqueue into one queue in one turn
+ * of the event loop leaves in one script call. No flush waits for the one before; each caller waits for its own only.
  */
 import type { Keyspace } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
@@ -9,6 +9,8 @@ import { batches, type Insertion, type InsertOutcome, insertBatch } from './inse
 import { type OpenQueue, registerQueue } from './queues.ts';
 import type { JobsErrorCode } from './schemas.ts';
 
+/** A caller that brings so many does not wait for others: Redis works on them while more are being read. */
+const READY_JOBS = 32;
 /** Jobs that are on their way; more are refused, since each holds its data in memory. */
 const MAX_UNSETTLED_JOBS = 50_000;
 
@@ -66,6 +68,11 @@ export class GroupCommit {
       }
       for (let index = 0; index < jobs.length; index += 1)
         waiting.push({ job: jobs[index] as Insertion, caller, index });
+      if (jobs.length >= READY_JOBS) {
+        this.#waiting.delete(queue);
+        this.#send(queue, waiting);
+        return;
+      }
       if (this.#isScheduled) return;
       this.#isScheduled = true;
       // After the sockets of this turn have been read: their requests are in the same batch.
@@ -77,16 +84,18 @@ export class GroupCommit {
     const all = this.#waiting;
     this.#waiting = new Map();
     this.#isScheduled = false;
-    for (const [queue, waiting] of all) {
-      let from = 0;
-      for (const batch of batches(waiting.map(({ job }) => job))) {
-        void this.#send(queue, batch, waiting.slice(from, from + batch.length));
-        from += batch.length;
-      }
+    for (const [queue, waiting] of all) this.#send(queue, waiting);
+  }
+
+  #send(queue: OpenQueue, waiting: readonly Waiting[]): void {
+    let from = 0;
+    for (const batch of batches(waiting.map(({ job }) => job))) {
+      void this.#insert(queue, batch, waiting.slice(from, from + batch.length));
+      from += batch.length;
     }
   }
 
-  async #send(queue: OpenQueue, batch: readonly Insertion[], waiting: readonly Waiting[]): Promise<void> {
+  async #insert(queue: OpenQueue, batch: readonly Insertion[], waiting: readonly Waiting[]): Promise<void> {
     try {
       const registering = queue.isRegistered ? undefined : this.#register(queue);
       const { isNewQueue, outcomes } = await insertBatch(this.#client, queue.keys, batch);
