@@ -3,13 +3,12 @@ import { setMaxListeners } from 'node:events';
 import { KeyRing } from '@sluice/access';
 import { Channels } from '@sluice/channel';
 import { keyspace } from '@sluice/config';
-import { Deliveries, Endpoints, Targets } from '@sluice/delivery';
-import { isJobId, Jobs, knownQueues, registerQueue } from '@sluice/jobs';
+import { isJobId, Jobs, knownQueues } from '@sluice/jobs';
 import { clientAddressBy, Limiter } from '@sluice/rate-limit';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
-import { Sessions } from '@sluice/session';
 import { MAX_TRAIL_ENTRIES, Registry, systemKeys, Trail } from '@sluice/system';
 import { createApp, pageFallback } from './app.ts';
+import { lazyHandlers } from './areas/lazy-handlers.ts';
 import { CacheServices } from './cache-services.ts';
 import type { ApiConfig } from './config.ts';
 import { Connections } from './connections.ts';
@@ -24,8 +23,6 @@ import { lazyPages } from './pages.ts';
 import { cacheHandlers } from './routes/cache.ts';
 import { cacheOperationHandlers } from './routes/cache-operations.ts';
 import { channelHandlers } from './routes/channels.ts';
-import { deliveryHandlers } from './routes/deliveries.ts';
-import { endpointHandlers } from './routes/endpoints.ts';
 import { flowHandlers } from './routes/flows.ts';
 import { healthHandlers } from './routes/health.ts';
 import { jobActionHandlers } from './routes/job-actions.ts';
@@ -36,13 +33,11 @@ import { limitHandlers } from './routes/limits.ts';
 import { queueActionHandlers } from './routes/queue-actions.ts';
 import { queueHandlers } from './routes/queues.ts';
 import { schedulerHandlers } from './routes/schedulers.ts';
-import { sessionHandlers } from './routes/sessions.ts';
 import { systemKeyHandlers } from './routes/system-keys.ts';
 import { systemLimitHandlers } from './routes/system-limits.ts';
 import { systemServiceHandlers } from './routes/system-services.ts';
-import { targetHandlers } from './routes/targets.ts';
 import { HttpServer } from './server.ts';
-import { SessionStore } from './session-store.ts';
+import type { SessionStore } from './session-store.ts';
 import { followPolicies } from './system/runtime-policies.ts';
 import { followServices } from './system/runtime-services.ts';
 
@@ -113,23 +108,9 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   };
 
   const queueClient = connections.role('queue');
-  const endpoints = new Endpoints({ client: queueClient, keys, master: secret });
-  const deliveries = new Deliveries({ endpoints, master: secret });
-  const targets = new Targets({ client: queueClient, keys, endpoints });
 
-  const sessionStore = new SessionStore({
-    kind: config.roles.sessionDriver,
-    dataDirectory: config.dataDirectory,
-    keys,
-    connect: () => connections.role('session'),
-    log,
-  });
-  const sessions = new Sessions({
-    driver: sessionStore.driver,
-    secret: deriveSecret(secret, 'sessions'),
-    ...config.sessions,
-    log,
-  });
+  const sessionClient = config.roles.sessionDriver === 'redis' ? connections.role('session') : undefined;
+  let sessionStore: SessionStore | undefined;
 
   const channelRedis = config.roles.redis.channel;
   const channels = new Channels({
@@ -201,16 +182,26 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       ...queueActionHandlers({ jobs }),
       ...schedulerHandlers({ jobs }),
       ...flowHandlers({ jobs }),
-      ...deliveryHandlers({ jobs, deliveries }),
-      ...endpointHandlers({ endpoints }),
-      ...targetHandlers({ targets, announce: (queue) => registerQueue(queueClient, keys, queue) }),
+      ...lazyHandlers('deliveries', async () => {
+        const { deliveryArea } = await import('./areas/deliveries.ts');
+        return deliveryArea({ client: queueClient, keys, master: secret, jobs });
+      }),
       ...leaseHandlers({ jobs }),
       ...limitHandlers({ limiter }),
       ...channelHandlers({ channels, keyRing, stopping: stopping.signal }),
       ...systemKeyHandlers({ keyRing, trail: new Trail({ client: connections.role('queue'), keys }) }),
       ...systemLimitHandlers({ registry, configured: configuredPolicies }),
       ...systemServiceHandlers({ registry, cacheServices, configured: configuredServices, secrets }),
-      ...sessionHandlers({ sessions, allowsQueryCredentials: config.allowsQueryCredentials }),
+      ...lazyHandlers('sessions', async () => {
+        const { openSessions } = await import('./areas/sessions.ts');
+        const { store, handlers } = openSessions({
+          store: { client: sessionClient, dataDirectory: config.dataDirectory, keys, log },
+          sessions: { secret: deriveSecret(secret, 'sessions'), ...config.sessions, log },
+          allowsQueryCredentials: config.allowsQueryCredentials,
+        });
+        sessionStore = store;
+        return handlers;
+      }),
       ...cacheHandlers({ services: cacheServices, maxBatchItems: config.maxBatchItems }),
       ...cacheOperationHandlers({ services: cacheServices, stopping: stopping.signal, version: VERSION }),
     },
@@ -225,7 +216,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       connections,
       leases,
       cacheServices,
-      sessionStore,
+      { name: 'session store', stop: () => sessionStore?.stop() },
       channels,
       keyRing,
       registry,

@@ -1,6 +1,6 @@
 /** This file owns the session store of this API: in Redis or on disk as SESSION_DRIVER says, and the sweeping of the disk. */
 import { join } from 'node:path';
-import type { Keyspace, StoreDriver } from '@sluice/config';
+import type { Keyspace } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
 import type { Log, Service } from '@sluice/runtime';
 import { FileSessionDriver, RedisSessionDriver, type SessionDriver } from '@sluice/session';
@@ -8,28 +8,29 @@ import { FileSessionDriver, RedisSessionDriver, type SessionDriver } from '@slui
 /** Expired sessions are dead at once; this is when their files go. */
 const SWEEP_EVERY_MS = 10 * 60_000;
 
+export interface SessionStoreOptions {
+  /** `undefined`: on disk. */
+  client: RedisClient | undefined;
+  dataDirectory: string;
+  keys: Keyspace;
+  log: Log;
+}
+
 export class SessionStore implements Service {
   readonly name = 'session store';
   readonly driver: SessionDriver;
-  readonly #files: FileSessionDriver | undefined;
+  #files: FileSessionDriver | undefined;
   readonly #log: Log;
   #timer: NodeJS.Timeout | undefined;
   #sweep: Promise<void> = Promise.resolve();
 
-  /** `connect` is asked only for the driver `redis`. */
-  constructor(options: {
-    kind: StoreDriver;
-    dataDirectory: string;
-    keys: Keyspace;
-    connect: () => RedisClient;
-    log: Log;
-  }) {
-    this.#log = options.log;
-    this.#files =
-      options.kind === 'file'
-        ? new FileSessionDriver({ directory: join(options.dataDirectory, 'sessions') })
-        : undefined;
-    this.driver = this.#files ?? new RedisSessionDriver({ client: options.connect(), keys: options.keys });
+  constructor({ client, dataDirectory, keys, log }: SessionStoreOptions) {
+    this.#log = log;
+    if (client) this.driver = new RedisSessionDriver({ client, keys });
+    else {
+      this.#files = new FileSessionDriver({ directory: join(dataDirectory, 'sessions') });
+      this.driver = this.#files;
+    }
   }
 
   start(): void {
