@@ -28,12 +28,15 @@ export function observeAttempts({
     ['queue', 'job'],
     ATTEMPT_BUCKETS_SECONDS,
   );
+  // prom-client finds a label set by hashing it; the few sets there are, are kept.
+  const attemptsOf = keptBy((queue, job, outcome, code) => attempts.labels(queue, job, outcome, code));
+  const durationsOf = keptBy((queue, job) => durations.labels(queue, job));
   return {
     after({ queue, name, jobId, attempt }, outcome, durationMs) {
       const job = jobNames.has(name) ? name : 'unknown';
       const code = codeOf(outcome);
-      attempts.inc({ queue, job, outcome: outcome.kind, code });
-      durations.observe({ queue, job }, durationMs / 1_000);
+      attemptsOf(queue, job, outcome.kind, code).inc();
+      durationsOf(queue, job).observe(durationMs / 1_000);
       const fields = {
         queue,
         job: name,
@@ -64,6 +67,20 @@ export function observeAttempts({
           return log.warn(fields, 'job lost to another worker');
       }
     },
+  };
+}
+
+/** The same answer for the same texts. */
+function keptBy<T, P extends string[]>(make: (...texts: P) => T): (...texts: P) => T {
+  const kept = new Map<string, T>();
+  return (...texts) => {
+    const key = texts.join('\n');
+    let found = kept.get(key);
+    if (found === undefined) {
+      found = make(...texts);
+      kept.set(key, found);
+    }
+    return found;
   };
 }
 

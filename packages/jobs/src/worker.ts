@@ -239,9 +239,12 @@ export class JobWorker {
     }
   }
 
-  async #run(job: BullJob, token: string): Promise<unknown> {
+  #run(job: BullJob, token: string): Promise<unknown> {
     const group = groupOf(job.opts);
-    if (group === undefined) return await this.#attempt(job, token);
+    return group === undefined ? this.#attempt(job, token) : this.#runInGroup(group, job, token);
+  }
+
+  async #runInGroup(group: string, job: BullJob, token: string): Promise<unknown> {
     const entry = { group, jobId: job.id ?? '', attempt: `${token}/${job.id}` };
     const admission = await this.#gate.enter(entry);
     if (admission.kind !== 'admitted') return await this.#refuse(job, token, entry, admission);
