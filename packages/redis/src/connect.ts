@@ -160,6 +160,8 @@ function open(config: RedisConfig, options: PlainOptions): RedisClient {
         // Not ioredis' failoverDetector: news of a failover that arrives while the client asks a Sentinel for the master
         // ends the client for good (6.0.0, SentinelConnector). A silent master is left by the socket's timeout instead.
         sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
+        ...(config.sentinelUsername !== undefined && { sentinelUsername: config.sentinelUsername }),
+        ...(config.sentinelPassword && { sentinelPassword: config.sentinelPassword.reveal() }),
         ...(config.tls && { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(config.tls) }),
       });
     case 'cluster': {
