@@ -1,12 +1,15 @@
 /** This file owns the command line's environment: the same variables the API and the worker read. */
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   Env,
   type EnvironmentVariables,
   namesRedis,
+  parseServices,
   type RolesConfig,
   readRoles,
   type Secret,
+  type ServiceConfig,
 } from '@sluice/config';
 
 export interface CliConfig {
@@ -30,6 +33,20 @@ export interface CliConfig {
   shutdownDeadlineMs: number;
 }
 
+/** What `sluice doctor` examines: what the API and the worker read of Redis. */
+export interface DoctorConfig {
+  roles: RolesConfig;
+  services: readonly ServiceConfig[];
+  isRedisNamed: boolean;
+  /** The folder of our own Redis. */
+  redisDirectory: string;
+  /** What the Redis that `sluice up` runs is; `undefined`: it is not that one. */
+  ownRedis: string | undefined;
+  /** As it is written; it means our own client in any case. */
+  redisClient: string | undefined;
+  allowsQueryCredentials: boolean;
+}
+
 /** Options of a command that stand before the environment. */
 export interface CliOverrides {
   dataDir?: string | undefined;
@@ -38,6 +55,7 @@ export interface CliOverrides {
 }
 
 const DEFAULT_DATA_DIRECTORY = '.sluice';
+const DEFAULT_SERVICES_FILE = 'sluice.config.json';
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8080;
 const DEFAULT_SHUTDOWN_DEADLINE_SECONDS = 25;
@@ -73,4 +91,43 @@ export function readConfig(variables: EnvironmentVariables, overrides: CliOverri
   };
   env.finish();
   return config;
+}
+
+/** Throws `ConfigError` with every fault. */
+export function readDoctorConfig(
+  variables: EnvironmentVariables,
+  { dataDir }: Pick<CliOverrides, 'dataDir'> = {},
+): DoctorConfig {
+  const env = new Env({ ...variables, ...(dataDir !== undefined && { SLUICE_DATA_DIR: dataDir }) });
+  const roles = readRoles(env);
+  const config: DoctorConfig = {
+    roles,
+    services: parseServices({ ...readServicesText(env), env, roles }),
+    isRedisNamed: namesRedis(env),
+    redisDirectory: join(resolve(env.text('SLUICE_DATA_DIR', DEFAULT_DATA_DIRECTORY)), 'redis'),
+    ownRedis: undefined,
+    redisClient: env.text('REDIS_CLIENT', undefined),
+    allowsQueryCredentials: env.boolean('ALLOW_QUERY_CREDENTIALS', false),
+  };
+  env.finish();
+  return config;
+}
+
+/** The services file as it is. One that is missing is a fault only when SLUICE_CONFIG names it. */
+function readServicesText(env: Env): { text: string | undefined; origin: string } {
+  const origin = env.text('SLUICE_CONFIG', DEFAULT_SERVICES_FILE);
+  try {
+    return { text: readFileSync(origin, 'utf8'), origin };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    if (env.has('SLUICE_CONFIG') || code !== 'ENOENT') {
+      env.fault({
+        name: 'SLUICE_CONFIG',
+        got: `${origin} (${code})`,
+        wanted: 'a file that can be read',
+        example: `SLUICE_CONFIG=${DEFAULT_SERVICES_FILE}`,
+      });
+    }
+    return { text: undefined, origin };
+  }
 }

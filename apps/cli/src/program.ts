@@ -1,5 +1,6 @@
 /** This file owns the list of commands, each a file of `commands/`, and the exit status they come to. */
 import { Command, CommanderError } from 'commander';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addUpCommand } from './commands/up.ts';
 import { EXIT_STATUS, sentenceOf, statusOf } from './failure.ts';
@@ -9,9 +10,13 @@ export const VERSION = '0.1.0';
 
 /** Runs one command to its end and answers the exit status; never rejects. */
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
+  let status: number = EXIT_STATUS.done;
+  const finish = (told: number) => {
+    status = told;
+  };
   try {
-    await createProgram(terminal).parseAsync([...args], { from: 'user' });
-    return EXIT_STATUS.done;
+    await createProgram(terminal, finish).parseAsync([...args], { from: 'user' });
+    return status;
   } catch (error) {
     // commander has shown its own message; help and version come this way as well, with status 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_STATUS.done : EXIT_STATUS.misused;
@@ -20,7 +25,8 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   }
 }
 
-function createProgram(terminal: Terminal): Command {
+/** `finish`: for a command whose outcome is more than done or not done. */
+function createProgram(terminal: Terminal, finish: (status: number) => void): Command {
   const program = new Command('sluice')
     .description('Background jobs, shared caches, rate limits and sessions over HTTP, on Redis.')
     .version(VERSION)
@@ -30,5 +36,6 @@ function createProgram(terminal: Terminal): Command {
     .showHelpAfterError('(add --help to see what there is)');
   addUpCommand(program, terminal);
   addKeysCommand(program, terminal);
+  addDoctorCommand(program, terminal, finish);
   return program;
 }

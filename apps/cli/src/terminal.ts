@@ -7,4 +7,6 @@ export interface Terminal {
   out(text: string): void;
   /** Standard error: why it was not done. */
   err(text: string): void;
+  /** True when a person reads standard output; only then it is coloured. */
+  isTty?: boolean;
 }
