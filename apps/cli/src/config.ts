@@ -38,8 +38,11 @@ export interface DoctorConfig {
   roles: RolesConfig;
   services: readonly ServiceConfig[];
   isRedisNamed: boolean;
+  /** Absolute; the master secret may lie there. */
+  dataDirectory: string;
   /** The folder of our own Redis. */
   redisDirectory: string;
+  masterSecret: Secret | undefined;
   /** What the Redis that `sluice up` runs is; `undefined`: it is not that one. */
   ownRedis: string | undefined;
   /** As it is written; it means our own client in any case. */
@@ -100,11 +103,14 @@ export function readDoctorConfig(
 ): DoctorConfig {
   const env = new Env({ ...variables, ...(dataDir !== undefined && { SLUICE_DATA_DIR: dataDir }) });
   const roles = readRoles(env);
+  const dataDirectory = resolve(env.text('SLUICE_DATA_DIR', DEFAULT_DATA_DIRECTORY));
   const config: DoctorConfig = {
     roles,
     services: parseServices({ ...readServicesText(env), env, roles }),
     isRedisNamed: namesRedis(env),
-    redisDirectory: join(resolve(env.text('SLUICE_DATA_DIR', DEFAULT_DATA_DIRECTORY)), 'redis'),
+    dataDirectory,
+    redisDirectory: join(dataDirectory, 'redis'),
+    masterSecret: env.secret('SLUICE_SECRET', { minLength: 32 }),
     ownRedis: undefined,
     redisClient: env.text('REDIS_CLIENT', undefined),
     allowsQueryCredentials: env.boolean('ALLOW_QUERY_CREDENTIALS', false),
