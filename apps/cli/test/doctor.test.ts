@@ -140,7 +140,7 @@ describe('security', () => {
     for (const id of ['commands.script', 'commands.types', 'commands.blocking', 'commands.transaction'])
       expect(only(findings, id, 'queue'), id).toMatchObject({ severity: 'error' });
     const asked =
-      /^(memory|persistence|replication)\.|^clients\.|^server\.(version|slowlog|log)|^security\.(bind|prot|dang|user)/;
+      /^(memory|persistence|replication)\.|^clients\.|^server\.(version|slowlog|log)|^security\.(bind|prot|user)/;
     const told = findings.filter(({ id }) => asked.test(id) && id !== 'memory.sharing');
     expect(new Set(told.map(({ severity }) => severity))).toEqual(new Set(['unknown']));
     expect(status).toBe(2);
@@ -244,7 +244,8 @@ describe('persistence', () => {
     await symlink('/dev/full', file);
     await server.start();
     const client = server.connect('worker') as Redis;
-    await client.set('key', 'x').catch(() => undefined);
+    // A client of this profile waits until writes are taken again.
+    void client.set('key', 'x').catch(() => undefined);
     await expect.poll(() => client.info('persistence')).toContain('aof_last_write_status:err');
 
     const { status, findings } = await doctor(t, { ...at(server), REDIS_PASSWORD: PASSWORD });
@@ -308,6 +309,11 @@ describe('high availability', () => {
     await expect
       .poll(() => (master.connect('worker') as Redis).info('replication'))
       .toContain('connected_slaves:1');
+    // A Sentinel asks every ten seconds.
+    const watched = sentinel.connect('worker');
+    await expect
+      .poll(async () => String(await watched.call('SENTINEL', 'REPLICAS', 'main')), { timeout: 15_000 })
+      .toContain('master-link-status,ok');
 
     const { findings: before } = await doctor(t, variables);
     await sentinel.connect('worker').call('SENTINEL', 'SET', 'main', 'quorum', '2');
@@ -391,13 +397,13 @@ describe('high availability', () => {
 describe('connections', () => {
   test('warns above 80 % of maxclients, and of idle connections that are closed', async (t) => {
     const server = await testServer(t, { settings: ['maxclients 20', 'timeout 30'] });
-    for (let count = 0; count < 15; count += 1) await server.connect('worker').ping();
+    for (let count = 0; count < 16; count += 1) await server.connect('worker').ping();
 
     const { findings } = await doctor(t, at(server));
 
     expect(only(findings, 'clients.used', 'queue')).toMatchObject({
       severity: 'warning',
-      evidence: expect.stringMatching(/^1[678] connected, (85|90) % of maxclients 20$|^17 connected/),
+      evidence: expect.stringMatching(/^1[789] connected, (85|90|95) % of maxclients 20$/),
     });
     expect(only(findings, 'clients.list', 'queue')).toMatchObject({
       evidence: expect.stringMatching(/^1\d connected, 1\d of them ours$/),
@@ -589,7 +595,7 @@ describe('the report', () => {
     const from = lines.indexOf(`127.0.0.1:${server.port}/0`);
     expect(lines[from + 1]).toMatch(/^SEVERITY {2}CHECK +ROLES +EVIDENCE$/);
     const column = lines[from + 1]?.indexOf('EVIDENCE') as number;
-    expect(lines[from + 2]?.slice(0, column).trim()).toBe('error     memory.policy                queue');
+    expect(lines[from + 2]?.slice(0, column)).toMatch(/^error +memory\.policy +queue +$/);
     expect(lines[from + 3]).toMatch(/^ {2}why {2}BullMQ keeps its promises under noeviction alone/);
     expect(lines[from + 4]).toBe('  fix  QUEUE_HOST=redis-queue.internal');
     expect(lines.at(-2)).toMatch(/^\d+ findings: 2 error, \d+ warning/);

@@ -45,7 +45,8 @@ export async function arrive({ host, port }: HostPort, tls: TlsConfig | undefine
       });
       socket = opened;
       opened.setEncoding('utf8').once('data', (text: unknown) => resolve(String(text)));
-      opened.once('error', reject);
+      // More than one may come, and one that nobody listens to ends the process.
+      opened.on('error', reject);
       opened.once('close', () => reject(new Error('the connection was closed without an answer')));
     });
     const greeting = greetingOf(await within(answer, ARRIVAL_DEADLINE_MS));

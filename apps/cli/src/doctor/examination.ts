@@ -1,7 +1,7 @@
 /** This file owns the examination of one Redis: how one gets there, what its nodes tell, what our user may do. Bounded in time. */
 import { describeRedis, type HostPort, keyspace } from '@sluice/config';
 import { Cluster, close, connect, type Redis, type RedisClient, untilReady } from '@sluice/redis';
-import { type Answer, ask, untold } from './answer.ts';
+import { type Answer, ask, reasonOf, untold } from './answer.ts';
 import { type Arrival, arrive } from './arrival.ts';
 import { type ClusterFacts, readCluster } from './cluster-state.ts';
 import { type Samples, sampleKeys } from './key-sample.ts';
@@ -36,17 +36,7 @@ export async function examine(place: Place, prefix: string): Promise<Examined> {
     Promise.all(hostsOf(place).map((host) => arrive(host, config.tls))),
     config.kind === 'sentinel' ? askSentinels(config) : [],
   ]);
-  const outside: Examined = {
-    place,
-    label: describeRedis(config),
-    arrivals,
-    entry: untold('PING', new Error('nobody answered')),
-    nodes: [],
-    rights: new Map(),
-    samples: new Map(),
-    sentinels,
-    cluster: undefined,
-  };
+  const outside = outsideOf(place, arrivals, sentinels);
   if (!arrivals.some(({ reached }) => reached === 'answered')) return outside;
   const client = connect({ config, profile: 'request', name: 'doctor' });
   try {
@@ -65,6 +55,33 @@ export async function examine(place: Place, prefix: string): Promise<Examined> {
   } finally {
     await close(client, 300);
   }
+}
+
+/** What is told of a Redis whose examination was not brought to an end: nothing is known but that. */
+export function unexamined(place: Place, error: unknown): Examined {
+  const reason = reasonOf(error);
+  const arrivals = hostsOf(place).map(
+    (at): Arrival => ({ ...at, addresses: [], reached: 'silent', reason, greeting: undefined }),
+  );
+  return outsideOf(place, arrivals, []);
+}
+
+function outsideOf(
+  place: Place,
+  arrivals: readonly Arrival[],
+  sentinels: readonly SentinelFacts[],
+): Examined {
+  return {
+    place,
+    label: describeRedis(place.config),
+    arrivals,
+    entry: untold('PING', new Error('nobody answered')),
+    nodes: [],
+    rights: new Map(),
+    samples: new Map(),
+    sentinels,
+    cluster: undefined,
+  };
 }
 
 function hostsOf({ config }: Place): readonly HostPort[] {

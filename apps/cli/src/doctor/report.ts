@@ -1,12 +1,11 @@
 /** This file owns the whole examination: every Redis once, every check for each role, in one list of findings. */
-import { type ConfigFault, describeRedis, type Role } from '@sluice/config';
+import type { ConfigFault, Role } from '@sluice/config';
 import { within } from '@sluice/runtime';
 import type { DoctorConfig } from '../config.ts';
-import { untold } from './answer.ts';
 import { NODE_CHECKS, placeChecks } from './catalog.ts';
 import type { Sight } from './check.ts';
 import { CONFIG_CHECK, lookAtSetUp } from './checks/set-up.ts';
-import { type Examined, examine } from './examination.ts';
+import { type Examined, examine, unexamined } from './examination.ts';
 import { countBySeverity, exitStatusOf, type Finding, type Severity, type Verdict } from './finding.ts';
 import { readRecordedServices } from './recorded-services.ts';
 import { type Place, placesOf } from './set-up.ts';
@@ -61,17 +60,7 @@ async function examineInTime(place: Place, prefix: string): Promise<Examined> {
   try {
     return await within(examine(place, prefix), EXAMINATION_DEADLINE_MS);
   } catch (error) {
-    return {
-      place,
-      label: describeRedis(place.config),
-      arrivals: [],
-      entry: untold('PING', error),
-      nodes: [],
-      rights: new Map(),
-      samples: new Map(),
-      sentinels: [],
-      cluster: undefined,
-    };
+    return unexamined(place, error);
   }
 }
 
