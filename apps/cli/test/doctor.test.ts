@@ -282,10 +282,11 @@ describe('persistence', () => {
 
 describe('high availability', () => {
   test('says that it is a replica, of whom, and tries no writes there', async (t) => {
-    const master = await testServer(t);
+    const master = await testServer(t, { settings: ['save ""', 'repl-diskless-sync-delay 0'] });
     const replica = await testServer(t, { settings: ['save ""', `replicaof 127.0.0.1 ${master.port}`] });
+    const client = replica.connect('worker') as Redis;
     await expect
-      .poll(() => (replica.connect('worker') as Redis).info('replication'))
+      .poll(() => client.info('replication'), { timeout: 10_000 })
       .toContain('master_link_status:up');
 
     const { status, findings } = await doctor(t, at(replica));

@@ -1,4 +1,4 @@
-import type { RedisConfig } from '@sluice/config';
+import { type RedisConfig, Secret } from '@sluice/config';
 import { describe, expect, type TestContext, test } from 'vitest';
 import { close, connect, type Profile, untilReady } from '../src/connect.ts';
 import { redisFault } from '../src/fault.ts';
@@ -83,6 +83,15 @@ describe('a Sentinel', () => {
 
     const write = () => client.set('key', 'after').catch(() => 'refused');
     await expect.poll(write, { timeout: 20_000 }).toBe('OK');
+  });
+
+  test('that asks for a password of its own is given it', async (t) => {
+    const { config, sentinel } = await testSentinel(t);
+    await sentinel.connect('worker').call('ACL', 'SETUSER', 'default', 'resetpass', '>of-the-sentinel');
+
+    const client = await ready(t, { ...config, sentinelPassword: new Secret('of-the-sentinel') }, 'request');
+
+    expect(await client.set('key', 'x')).toBe('OK');
   });
 
   test('that is silent is passed over for one that answers', async (t) => {

@@ -60,9 +60,8 @@ export async function arrive({ host, port }: HostPort, tls: TlsConfig | undefine
 
 async function opener(at: HostPort, tls: TlsConfig | undefined): Promise<(onOpen: () => void) => Socket> {
   if (!tls) return (onOpen) => connectPlain({ ...at, autoSelectFamily: true }, onOpen);
-  const [ca, cert, key] = await Promise.all(
-    [tls.caFile, tls.certFile, tls.keyFile].map((file) => (file === undefined ? undefined : readFile(file))),
-  );
+  const read = async (file: string | undefined) => (file === undefined ? undefined : await readFile(file));
+  const [ca, cert, key] = await Promise.all([read(tls.caFile), read(tls.certFile), read(tls.keyFile)]);
   const name = tls.serverName ?? (isIP(at.host) === 0 ? at.host : undefined);
   const options = {
     ...at,
@@ -74,19 +73,19 @@ async function opener(at: HostPort, tls: TlsConfig | undefined): Promise<(onOpen
   return (onOpen) => connectTls(options, onOpen);
 }
 
-/** By the first word of the protocol's reply. */
+/**
+ * By the first word of the protocol's reply. MISCONF: its disk is full or its snapshot failed, and it would serve a
+ * stranger all the same.
+ */
 function greetingOf(reply: string): Arrival['greeting'] {
-  const [word] = reply.split(/[\s]/, 1);
-  switch (word) {
-    case '+PONG':
-      return 'served';
-    case '-NOAUTH':
-      return 'locked';
-    case '-LOADING':
-      return 'loading';
-    case '-DENIED':
-      return 'protected';
-    default:
-      return 'other';
-  }
+  const [word = ''] = reply.split(/\s/, 1);
+  return GREETINGS.get(word) ?? 'other';
 }
+
+const GREETINGS: ReadonlyMap<string, Arrival['greeting']> = new Map([
+  ['+PONG', 'served'],
+  ['-MISCONF', 'served'],
+  ['-NOAUTH', 'locked'],
+  ['-DENIED', 'protected'],
+  ['-LOADING', 'loading'],
+] as const);

@@ -1,4 +1,5 @@
 /** This file owns what our user may do, as it was tried: one check for each kind of command. */
+import type { RedisFaultKind } from '@sluice/redis';
 import type { PlaceCheck } from '../check.ts';
 import { error, ok, unknown } from '../finding.ts';
 import { RIGHTS, type RightName } from '../rights.ts';
@@ -33,6 +34,12 @@ const GRANTS: Readonly<Record<RightName, string>> = {
   pubsub: '+@pubsub "&*"',
 };
 
+const FIXES: Partial<Record<RedisFaultKind, (user: string, name: RightName) => string>> = {
+  auth: (user, name) => `redis-cli ACL SETUSER ${user} ${GRANTS[name]} && redis-cli ACL SAVE`,
+  oom: () => 'redis-cli CONFIG SET maxmemory …   # more, or an eviction policy for a cache',
+  readonly: () => 'redis-cli INFO persistence; redis-cli INFO replication   # says why no writes are taken',
+};
+
 export const COMMAND_CHECKS: readonly PlaceCheck[] = RIGHTS.map(({ name, commands, roles }): PlaceCheck => {
   return {
     id: `commands.${name}`,
@@ -45,22 +52,8 @@ export const COMMAND_CHECKS: readonly PlaceCheck[] = RIGHTS.map(({ name, command
       if (answer.isTold) return ok(`${commands}, in ${answer.value.toFixed(1)} ms`);
       const evidence = `${commands}: ${answer.reason}`;
       const user = seen.place.config.username ?? 'default';
-      switch (answer.fault) {
-        case 'auth':
-          return error(evidence, `redis-cli ACL SETUSER ${user} ${GRANTS[name]} && redis-cli ACL SAVE`);
-        case 'oom':
-          return error(
-            evidence,
-            'redis-cli CONFIG SET maxmemory …   # more, or an eviction policy for a cache',
-          );
-        case 'readonly':
-          return error(
-            evidence,
-            'redis-cli INFO persistence; redis-cli INFO replication   # says why no writes are taken',
-          );
-        default:
-          return answer.isRefused ? error(evidence) : unknown(evidence);
-      }
+      const fix = answer.fault && FIXES[answer.fault]?.(user, name);
+      return answer.isRefused ? error(evidence, fix) : unknown(evidence, fix);
     },
   };
 });

@@ -51,7 +51,7 @@ const isEvicting = (policy: string | undefined) => policy?.startsWith('allkeys-'
 /** What a policy other than the right one does to a role. */
 const POLICY_HARM: Readonly<Record<Exclude<Role, 'cache'>, string>> = {
   queue:
-    'BullMQ keeps its promises under noeviction alone: any other policy may remove jobs, or the locks that keep one job from running twice.',
+    'BullMQ keeps its promises under noeviction alone; every other policy may remove jobs, or the locks that keep one job from running twice.',
   session: 'Eviction logs users out, or lets a revocation be forgotten.',
   limit: 'An evicted counter begins at zero: whoever was limited has a free quota.',
   channel: 'Eviction removes the messages that were published to be kept.',
@@ -109,13 +109,9 @@ const evicted: NodeCheck = {
       const evidence = `${count} keys evicted since the start ${duration(uptime)} ago`;
       if (count === 0) return ok(evidence);
       const more = setConfig(sight, 'maxmemory', String(2 * maxmemory || 268_435_456));
-      switch (sight.role) {
-        case 'queue':
-        case 'session':
-          return error(evidence, sight.housemates.length > 1 ? moveRole(sight) : more);
-        default:
-          return warning(evidence, more);
-      }
+      if (sight.role === 'queue' || sight.role === 'session')
+        return error(evidence, sight.housemates.length > 1 ? moveRole(sight) : more);
+      return warning(evidence, more);
     }),
 };
 

@@ -70,7 +70,7 @@ const reachPing: PlaceCheck = {
       return error(connected.map(({ reason }) => reason).join('; '), fix);
     if (connected.some(({ greeting }) => greeting === 'loading'))
       return warning('it is still reading its data set', fix);
-    if (seen.entry.isTold) return ok('PONG');
+    if (seen.entry.isTold) return ok('it answers');
     // Then it is the password's matter, below.
     return seen.entry.fault === 'auth' ? undefined : error(seen.entry.reason, fix);
   },

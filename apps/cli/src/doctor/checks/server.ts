@@ -9,7 +9,7 @@ import { numberOf } from '../node-facts.ts';
 /** GETDEL, GETEX, LMOVE. BullMQ 6 refuses what is older than 5.0. */
 const MIN_VERSION = [6, 2];
 const MAX_SKEW_MS = 1_000;
-const SLOW_PING_MS = 50;
+const SLOW_TRIP_MS = 50;
 const MANY_SLOW_COMMANDS = 100;
 
 const version: NodeCheck = {
@@ -59,11 +59,11 @@ const latency: NodeCheck = {
   why: 'Every request waits for at least one answer; slow ones come from the network, from swapping, or from a long command of somebody else.',
   roles: ROLES,
   look: (sight) =>
-    judge(sight.node.latency, ({ medianMs, worstMs, pings }) => {
-      const evidence = `${pings} PINGs: half within ${medianMs.toFixed(2)} ms, all within ${worstMs.toFixed(2)} ms`;
-      return medianMs > SLOW_PING_MS
+    judge(sight.node.latency, ({ medianMs, worstMs, trips }) => {
+      const evidence = `${trips} round trips: half within ${medianMs.toFixed(2)} ms, all within ${worstMs.toFixed(2)} ms`;
+      return medianMs > SLOW_TRIP_MS
         ? warning(evidence, nodeCli(sight, '--latency-history'))
-        : worstMs > SLOW_PING_MS
+        : worstMs > SLOW_TRIP_MS
           ? info(evidence, nodeCli(sight, '--latency-history'))
           : ok(evidence);
     }),
