@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { keyspace, Secret } from '@sluice/config';
 import type { Redis } from '@sluice/redis';
 import { freePort, type TestServer, testCluster, testSentinel, testServer } from '@sluice/redis/testing';
@@ -102,6 +104,7 @@ describe('security', () => {
     expect(only(findings, 'security.dangerous-commands', 'queue')).toMatchObject({
       severity: 'warning',
       evidence: 'our user may run FLUSHDB, FLUSHALL, DEBUG',
+      fix: expect.stringContaining('ACL SETUSER default -flushdb -flushall -debug && redis-cli '),
     });
     // No append-only file and no snapshots.
     expect(only(findings, 'persistence.aof', 'queue')).toMatchObject({ severity: 'error' });
@@ -145,6 +148,37 @@ describe('security', () => {
     expect(new Set(told.map(({ severity }) => severity))).toEqual(new Set(['unknown']));
     expect(status).toBe(2);
     expect(stdout).not.toContain(PASSWORD);
+  });
+});
+
+describe('TLS', () => {
+  test('is told by whether the certificate is trusted', async (t) => {
+    const directory = await dataDirectory(t);
+    const [key, certificate] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
+    const words =
+      'req -x509 -days 1 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost';
+    const files = ['-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', certificate];
+    await promisify(execFile)('openssl', [...words.split(' '), ...files]);
+    const port = String(await freePort());
+    const tls = [`tls-port ${port}`, `tls-cert-file ${certificate}`, `tls-key-file ${key}`];
+    const settings = [...tls, `tls-ca-cert-file ${certificate}`, 'tls-auth-clients no'];
+    await testServer(t, { settings: [...GOOD('noeviction'), ...settings], ...ENTRY });
+    const variables = { REDIS_HOST: '127.0.0.1', REDIS_PORT: port, REDIS_PASSWORD: PASSWORD };
+    const trusting = { REDIS_TLS_CA: certificate, REDIS_TLS_SERVERNAME: 'localhost' };
+
+    const stranger = await doctor(t, { ...variables, REDIS_TLS: 'true', REDIS_TLS_SERVERNAME: 'localhost' });
+    const trusted = await doctor(t, { ...variables, ...trusting });
+    const plain = await doctor(t, variables);
+
+    expect(only(stranger.findings, 'reach.port', 'queue')).toMatchObject({
+      severity: 'error',
+      evidence: `127.0.0.1:${port}: self-signed certificate`,
+      fix: `redis-cli -h 127.0.0.1 -p ${port} --tls --askpass PING`,
+    });
+    expect(only(trusted.findings, 'security.tls', 'queue')).toMatchObject({ severity: 'ok' });
+    expect(only(trusted.findings, 'security.password', 'queue')).toMatchObject({ severity: 'ok' });
+    expect(only(trusted.findings, 'commands.pubsub', 'channel')).toMatchObject({ severity: 'ok' });
+    expect(only(plain.findings, 'reach.ping', 'queue')).toMatchObject({ severity: 'error' });
   });
 });
 
@@ -599,7 +633,7 @@ describe('the report', () => {
     expect(lines[from + 2]?.slice(0, column)).toMatch(/^error +memory\.policy +queue +$/);
     expect(lines[from + 3]).toMatch(/^ {2}why {2}BullMQ keeps its promises under noeviction alone/);
     expect(lines[from + 4]).toBe('  fix  QUEUE_HOST=redis-queue.internal');
-    expect(lines.at(-2)).toMatch(/^\d+ findings: 2 error, \d+ warning/);
+    expect(lines.at(-2)).toMatch(/^\d+ findings: 2 errors, \d+ warnings, /);
     expect(plain.stdout).not.toContain('\u001b');
     expect(coloured.stdout).toContain('\u001b[31merror\u001b[0m');
     expect(plain.status).toBe(2);

@@ -73,8 +73,9 @@ function merged(findings: readonly Finding[]): Line[] {
 }
 
 function summary({ counts, findings }: Report): string {
-  const told = SEVERITIES.filter((severity) => counts[severity] > 0).map(
-    (severity) => `${counts[severity]} ${severity}`,
-  );
+  const told = SEVERITIES.filter((severity) => counts[severity] > 0).map((severity) => {
+    const isPlural = counts[severity] > 1 && (severity === 'error' || severity === 'warning');
+    return `${counts[severity]} ${severity}${isPlural ? 's' : ''}`;
+  });
   return `${findings.length} findings: ${told.join(', ')}.`;
 }

@@ -42,7 +42,7 @@ const replicas: NodeCheck = {
       if (fields.get('role') === 'slave') return ok('a replica itself');
       if (count === 0) {
         const evidence = 'no replica is connected';
-        const fix = `redis-cli -h <replica> REPLICAOF ${sight.node.address.replace(/:(\d+)$/, ' $1')}`;
+        const fix = `redis-cli -h redis-2.internal REPLICAOF ${sight.node.address.replace(/:(\d+)$/, ' $1')}`;
         if (kind === 'sentinel') return error(`${evidence}: Sentinel has nobody to promote`, fix);
         return kind === 'cluster' ? warning(evidence, fix) : info(evidence, fix);
       }

@@ -4,7 +4,7 @@ import { ROLES } from '@sluice/config';
 import { judge } from '../answer.ts';
 import { type NodeCheck, type PlaceCheck, setting } from '../check.ts';
 import { error, info, ok, unknown, warning } from '../finding.ts';
-import { redisCli, setConfig } from '../fix.ts';
+import { nodeCli, redisCli, setConfig } from '../fix.ts';
 
 const PAGE = 'Security';
 
@@ -128,7 +128,7 @@ const dangerous: NodeCheck = {
     const user = sight.node.user.isTold
       ? sight.node.user.value.name
       : (sight.seen.place.config.username ?? 'default');
-    const fix = `user ${user} … -flushdb -flushall -debug   # in the ACL file; or rename-command FLUSHDB "" in redis.conf`;
+    const fix = `${nodeCli(sight, 'ACL', 'SETUSER', user, '-flushdb', '-flushall', '-debug')} && ${nodeCli(sight, 'CONFIG', 'REWRITE')}`;
     const { dangerous: allowed } = sight.node;
     // Who may not even ask is not told `ok`; that nothing was seen is no fault of the set-up.
     if (!allowed.isTold) return unknown(`${allowed.command}: ${allowed.reason}`, fix);
