@@ -7,4 +7,8 @@ export interface Terminal {
   out(text: string): void;
   /** Standard error: why it was not done. */
   err(text: string): void;
+  /** Standard input; absent: nothing comes. */
+  stdin?: AsyncIterable<Uint8Array>;
+  /** Somebody looks at standard error, where a line may be written over. Default false. */
+  isWatched?: boolean;
 }
