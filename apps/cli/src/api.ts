@@ -23,7 +23,7 @@ export interface Api {
   textOf(answer: object): string;
   /** The API's own refusal, when `error` is one; `undefined` for whatever else. */
   refusal(error: unknown): ApiError | undefined;
-  /** Nobody answered: worth another try. */
+  /** Nobody of ours answered: worth another try. */
   isAway(error: unknown): boolean;
   /** What happens to a job, from behind `lastEventId`; rejects as the client does. */
   jobEvents(
@@ -63,12 +63,15 @@ export async function withApi<T>(
     },
   };
   const shared = { baseUrl: url, apiKey: key.reveal(), json };
+  const strangers = new WeakSet<object>();
   const fetchKnown: typeof fetch = async (...request) => {
     const response = await fetch(...request);
     // On every answer of ours, and rarely on another's.
     if (response.headers.has('x-request-id')) return response;
     await response.body?.cancel();
-    throw stranger(url, response.status, isJson);
+    const failure = stranger(url, response.status, isJson);
+    strangers.add(failure);
+    throw failure;
   };
 
   const api: Api = {
@@ -76,7 +79,7 @@ export async function withApi<T>(
     isJson,
     textOf: (answer) => texts.get(answer) ?? JSON.stringify(answer),
     refusal: (error) => (error instanceof ApiError ? error : undefined),
-    isAway: (error) => codeOf(error) !== undefined,
+    isAway: (error) => codeOf(error) !== undefined || strangers.has(error as object),
     async *jobEvents({ queue, id }, { lastEventId, signal }) {
       const answered: { body: ReadableStream<Uint8Array> | null } = { body: null };
       const client = createClient(routes, {
