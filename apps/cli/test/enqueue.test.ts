@@ -281,12 +281,37 @@ describe('many jobs', () => {
     });
 
     const done = await here.sluiceWith(
-      { variables: { SLUICE_URL: full }, input: ['{"name":"a","data":1}'] },
+      { variables: { SLUICE_URL: full }, input: ['{"name":"a","data":1}'], isWatched: true },
       ...['enqueue', queue, '--stdin'],
     );
 
     expect(done).toMatchObject({ status: 0, stdout: `Enqueued 1 job in queue ${queue}.\n` });
-    expect(done.stderr).toBe('Too many jobs are on their way. Trying again in 1 s.\n'.repeat(2));
+    expect(done.stderr).toBe(
+      `${'Too many jobs are on their way. Trying again in 1 s.\n'.repeat(2)}\r1 job enqueued, up to line 1\r\u001b[K`,
+    );
+  });
+
+  test('are enqueued once when an answer is lost on its way', async (t) => {
+    const queue = unservedQueue();
+    let requests = 0;
+    const breaking = await serverBefore(t, here.product.url, () => {
+      requests += 1;
+      return requests === 2 ? 'break' : undefined;
+    });
+
+    const done = await here.sluiceWith(
+      { variables: { SLUICE_URL: breaking }, input: ['1\n2\n3\n'] },
+      ...['enqueue', queue, 'a', '--stdin', '--batch', '1'],
+    );
+
+    expect(done).toEqual({
+      status: 0,
+      stdout: `Enqueued 3 jobs in queue ${queue}.\n`,
+      stderr: 'The API does not answer. Trying again in 1 s.\n',
+    });
+    expect(requests).toBe(4);
+    const jobs = await here.lines('jobs', 'list', queue, '--json');
+    expect(jobs.map(({ data }) => data)).toEqual([1, 2, 3]);
   });
 
   test('stop in order at Ctrl-C, and the same command goes on', async (t) => {
