@@ -109,12 +109,12 @@ export async function withApi<T>(
   }
 }
 
-/** Why `fetch` got no answer: the system's code. `undefined` when it is something else that failed. */
+/** Why `fetch` got no answer: the system's code, or its own words. `undefined` when it is something else that failed. */
 function codeOf(error: unknown): string | undefined {
   if (error instanceof CommandFailure) return undefined;
   if (error instanceof DOMException && error.name === 'TimeoutError') return 'TIMEOUT';
   if (!(error instanceof TypeError)) return undefined;
   const { cause } = error;
-  if (typeof cause !== 'object' || cause === null || !('code' in cause)) return undefined;
-  return String(cause.code);
+  if (!(cause instanceof Error)) return undefined;
+  return 'code' in cause ? String(cause.code) : cause.message;
 }

@@ -30,7 +30,7 @@ function lineOf(followed: Followed): string {
   switch (followed.kind) {
     case 'seen': {
       const { job } = followed;
-      return `${timeOf(new Date())}  ${job.name} of queue ${job.queue} is ${job.state}`;
+      return `${timeOf(new Date())}  ${visible(job.name)} of queue ${job.queue} is ${job.state}`;
     }
     case 'log':
       return `${timeOf(new Date())}  log  ${visible(followed.line)}`;

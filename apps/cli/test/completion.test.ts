@@ -61,7 +61,8 @@ test.for(['zsh', 'fish'])('%s is told of every command', async (shell) => {
   const { status, stdout } = await run(['completion', shell]);
 
   expect(status).toBe(0);
-  for (const word of ['enqueue', 'jobs list', 'queues drain', 'cache set', 'services create', 'keys revoke'])
+  expect(stdout).toMatch(/'enqueue:enqueue a job|-a enqueue -d/);
+  for (const word of ['jobs list', 'queues drain', 'cache set', 'services create', 'keys revoke'])
     expect(stdout).toContain(`'${word}'`);
 });
 

@@ -134,14 +134,14 @@ test('runs finished jobs again, each by itself', async () => {
 
   expect(again.status).toBe(1);
   expect(again.stdout.split('\n').map((line) => line.split(' ')[0])).toEqual([first, second, '']);
-  expect(again.stderr).toContain("There is no job 'j_nowhere'");
+  expect(again.stderr).toContain(`j_nowhere: queue ${queue} has no job of this id\n`);
   expect(again.stderr).toMatch(/1 of 3 were refused\.\n$/);
   expect(programs).toMatchObject({ status: 1, stdout: '' });
   expect(JSON.parse(programs.stderr)).toEqual({
     error: {
       status: 404,
       reason: 'job_not_found',
-      message: expect.stringContaining('j_nowhere'),
+      message: `queue ${queue} has no job of this id`,
       request_id: expect.any(String),
     },
   });

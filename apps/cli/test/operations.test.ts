@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { describe, expect, test, vi } from 'vitest';
+import { freePort } from '../../../test/e2e/product.ts';
 import { run, runningSluice, servedQueue, unservedQueue } from './running-sluice.ts';
 import { serverBefore } from './server-before.ts';
 
@@ -321,7 +322,8 @@ describe('a command that cannot be done', () => {
   });
 
   test('says with status 2 that nobody answers, and how to start one', async () => {
-    const away = ['queues', '--url', 'http://127.0.0.1:1', '--key', 'k'];
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const away = ['queues', '--url', url, '--key', 'k'];
 
     const people = await run(away);
     const programs = await run([...away, '--json']);
@@ -330,11 +332,23 @@ describe('a command that cannot be done', () => {
       status: 2,
       stdout: '',
       stderr:
-        'No API answers at http://127.0.0.1:1: nothing listens there.\n' +
+        `No API answers at ${url}: nothing listens there.\n` +
         '  Start one with `npx sluice up`, or say where it is with SLUICE_URL or --url.\n',
     });
     expect(programs).toMatchObject({ status: 2, stdout: '' });
     expect(JSON.parse(programs.stderr)).toMatchObject({ error: { status: null, reason: 'unreachable' } });
+  });
+
+  test.for([
+    { url: 'http://127.0.0.1:1', why: 'bad port' },
+    { url: 'http://nowhere.invalid', why: 'there is no such host' },
+  ])('says why nobody can be reached at $url', async ({ url, why }) => {
+    const refused = await here.sluice('queues', '--url', url);
+
+    expect(refused).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining(`No API answers at ${url}: ${why}.`),
+    });
   });
 
   test('says that what answers is not Sluice', async (t) => {

@@ -4,7 +4,16 @@ import { type Command, Option } from 'commander';
 import { type Api, type ApiOptions, speaksToApi, withApi } from '../api.ts';
 import { CommandFailure } from '../failure.ts';
 import { followToEnd } from '../job-report.ts';
-import { instant, length, memberText, print, printFacts, printTable, resourceTexts } from '../output.ts';
+import {
+  instant,
+  length,
+  memberText,
+  print,
+  printFacts,
+  printTable,
+  resourceTexts,
+  visible,
+} from '../output.ts';
 import { wholeNumber } from '../quantity.ts';
 import { refusalOf, told } from '../refusal.ts';
 import type { Terminal } from '../terminal.ts';
@@ -176,7 +185,9 @@ async function actOnEach(
       if (!known || !isOfJob || ids.length === 1) throw error;
       refused += 1;
       const refusal = refusalOf(known);
-      terminal.err(`${api.isJson ? JSON.stringify({ id, error: refusal }) : told(refusal)}\n`);
+      terminal.err(
+        `${api.isJson ? JSON.stringify({ id, error: refusal }) : `${visible(id)}: ${told(refusal)}`}\n`,
+      );
     }
   }
   if (refused > 0) throw new CommandFailure(`${refused} of ${ids.length} were refused.`);
