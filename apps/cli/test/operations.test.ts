@@ -3,7 +3,6 @@ import { createServer } from 'node:http';
 import { describe, expect, test, vi } from 'vitest';
 import { freePort } from '../../../test/e2e/product.ts';
 import { run, runningSluice, servedQueue, unservedQueue } from './running-sluice.ts';
-import { serverBefore } from './server-before.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -365,24 +364,6 @@ describe('a command that cannot be done', () => {
       stderr: expect.stringMatching(/^What answers at http:\/\/127\.0\.0\.1:\d+ \(200\) is not Sluice/),
     });
   });
-
-  test('tells that Redis is away, and what that means', async (t) => {
-    const url = await serverBefore(t, here.product.url, () => ({
-      status: 503,
-      reason: 'redis_unavailable',
-      message: 'Redis is not reachable; nothing was done. Try again.',
-    }));
-
-    const refused = await here.sluice('queues', '--url', url);
-
-    expect(refused).toEqual({
-      status: 1,
-      stdout: '',
-      stderr:
-        'Redis is not reachable; nothing was done. Try again.\n  (503 redis_unavailable, request r)\n' +
-        '  The API runs, its Redis does not answer. Try again; sluice doctor may know more.\n',
-    });
-  });
 });
 
 test('every command that speaks to the API has help with its options', async () => {
@@ -401,4 +382,24 @@ test('every command that speaks to the API has help with its options', async () 
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/--url <url>.*--key <key>.*--json/s);
   }
+});
+
+test('tells that the API runs and its Redis is away', async () => {
+  await here.redis.kill();
+
+  await expect
+    .poll(() => here.sluice('queues'), { timeout: 10_000 })
+    .toEqual({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^Redis is not reachable; nothing was done\. Try again\.\n {2}\(503 redis_unavailable, request \S+\)\n {2}The API runs, its Redis does not answer\./,
+      ),
+    });
+  const cache = await here.sluice('cache', 'get', 'k');
+
+  expect(cache).toMatchObject({ status: 1, stdout: '' });
+  expect(cache.stderr).toMatch(
+    /\(500 cache_unavailable, request \S+\)\n {2}The API runs, the Redis of this cache/,
+  );
 });

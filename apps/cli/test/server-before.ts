@@ -1,6 +1,6 @@
 /** This file owns a server before the API, which refuses, breaks off, or lets through. */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
@@ -17,27 +17,11 @@ export type Decide = (request: { method: string; path: string }) => Refusal | 'b
 
 /** Answers its address; it is closed when the test ends. */
 export async function serverBefore(t: TestContext, apiUrl: string, decide: Decide): Promise<string> {
-  const server = createServer(async (request, response) => {
-    const path = request.url ?? '/';
-    const decision = decide({ method: request.method ?? 'GET', path });
-    if (decision && decision !== 'break') {
-      const { status, reason, message } = decision;
-      const error = { code: status, status_code: status, message, context: { reason, request_id: 'r' } };
-      response.writeHead(status, { 'Content-Type': 'application/json', 'X-Request-Id': 'r' });
-      response.end(JSON.stringify({ error }));
-      return;
-    }
-    const answer = await fetch(`${apiUrl}${path}`, await asked(request));
-    response.writeHead(answer.status, {
-      'Content-Type': answer.headers.get('content-type') ?? 'application/json',
-      'X-Request-Id': answer.headers.get('x-request-id') ?? '',
-    });
-    if (!answer.body) return void response.end();
-    const body = Readable.fromWeb(answer.body as ReadableStream);
-    body.once('error', () => response.destroy());
-    response.once('close', () => body.destroy());
-    if (decision === 'break') body.once('data', () => response.write(' ', () => response.destroy()));
-    else body.pipe(response);
+  const server = createServer((request, response) => {
+    const decision = decide({ method: request.method ?? 'GET', path: request.url ?? '/' });
+    if (decision === undefined || decision === 'break') {
+      pass({ apiUrl, request, response, isBroken: decision === 'break' }).catch(() => response.destroy());
+    } else refuse(response, decision);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.onTestFinished(() => {
@@ -45,6 +29,36 @@ export async function serverBefore(t: TestContext, apiUrl: string, decide: Decid
     server.close();
   });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function refuse(response: ServerResponse, { status, reason, message }: Refusal): void {
+  const error = { code: status, status_code: status, message, context: { reason, request_id: 'r' } };
+  response.writeHead(status, { 'Content-Type': 'application/json', 'X-Request-Id': 'r' });
+  response.end(JSON.stringify({ error }));
+}
+
+async function pass({
+  apiUrl,
+  request,
+  response,
+  isBroken,
+}: {
+  apiUrl: string;
+  request: IncomingMessage;
+  response: ServerResponse;
+  isBroken: boolean;
+}): Promise<void> {
+  const answer = await fetch(`${apiUrl}${request.url}`, await asked(request));
+  response.writeHead(answer.status, {
+    'Content-Type': answer.headers.get('content-type') ?? 'application/json',
+    'X-Request-Id': answer.headers.get('x-request-id') ?? '',
+  });
+  if (!answer.body) return void response.end();
+  const body = Readable.fromWeb(answer.body as ReadableStream);
+  body.once('error', () => response.destroy());
+  response.once('close', () => body.destroy());
+  if (isBroken) body.once('data', () => response.write(' ', () => response.destroy()));
+  else body.pipe(response);
 }
 
 async function asked(request: IncomingMessage): Promise<RequestInit> {
