@@ -6,7 +6,7 @@ import {
   namesRedis,
   type RolesConfig,
   readRoles,
-  Secret,
+  type Secret,
 } from '@sluice/config';
 
 export interface CliConfig {
@@ -41,39 +41,6 @@ const DEFAULT_DATA_DIRECTORY = '.sluice';
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8080;
 const DEFAULT_SHUTDOWN_DEADLINE_SECONDS = 25;
-
-/** Throws `ConfigError` with every fault. */
-export function readConfig(variables: EnvironmentVariables, overrides: CliOverrides = {}): CliConfig {
-  const { dataDir, host, port } = overrides;
-  const environment = {
-    ...variables,
-    ...(dataDir !== undefined && { SLUICE_DATA_DIR: dataDir }),
-    ...(host !== undefined && { HOST: host }),
-    ...(port !== undefined && { PORT: port }),
-  };
-  const env = new Env(environment);
-  const dataDirectory = resolve(env.text('SLUICE_DATA_DIR', DEFAULT_DATA_DIRECTORY));
-  const config: CliConfig = {
-    environment,
-    roles: readRoles(env),
-    isRedisNamed: namesRedis(env),
-    dataDirectory,
-    redisDirectory: join(dataDirectory, 'redis'),
-    host: env.text('HOST', DEFAULT_HOST),
-    port: env.integer('PORT', DEFAULT_PORT, { min: 0, max: 65_535 }),
-    workerHealth: {
-      host: env.text('WORKER_HEALTH_HOST', DEFAULT_HOST),
-      port: env.integer('WORKER_HEALTH_PORT', 0, { min: 0, max: 65_535 }),
-    },
-    masterSecret: env.secret('SLUICE_SECRET', { minLength: 32 }),
-    isFirstKeyGiven: env.has('SLUICE_API_KEY'),
-    shutdownDeadlineMs:
-      env.integer('SHUTDOWN_DEADLINE_SECONDS', DEFAULT_SHUTDOWN_DEADLINE_SECONDS, { min: 1, max: 3_600 }) *
-      1_000,
-  };
-  env.finish();
-  return config;
-}
 
 /** Where a running API is, and who asks it. */
 export interface ApiAddress {
@@ -115,11 +82,45 @@ export function readApiAddress(
     });
   }
   env.finish();
-  return { url: address.replace(/\/+$/, ''), key: secret ?? new Secret('') };
+  // `finish` has thrown when there is none.
+  return { url: address.replace(/\/+$/, ''), key: secret as Secret };
 }
 
 function isApiUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, username, password, search, hash } = new URL(text);
   return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === '');
+}
+
+/** Throws `ConfigError` with every fault. */
+export function readConfig(variables: EnvironmentVariables, overrides: CliOverrides = {}): CliConfig {
+  const { dataDir, host, port } = overrides;
+  const environment = {
+    ...variables,
+    ...(dataDir !== undefined && { SLUICE_DATA_DIR: dataDir }),
+    ...(host !== undefined && { HOST: host }),
+    ...(port !== undefined && { PORT: port }),
+  };
+  const env = new Env(environment);
+  const dataDirectory = resolve(env.text('SLUICE_DATA_DIR', DEFAULT_DATA_DIRECTORY));
+  const config: CliConfig = {
+    environment,
+    roles: readRoles(env),
+    isRedisNamed: namesRedis(env),
+    dataDirectory,
+    redisDirectory: join(dataDirectory, 'redis'),
+    host: env.text('HOST', DEFAULT_HOST),
+    port: env.integer('PORT', DEFAULT_PORT, { min: 0, max: 65_535 }),
+    workerHealth: {
+      host: env.text('WORKER_HEALTH_HOST', DEFAULT_HOST),
+      port: env.integer('WORKER_HEALTH_PORT', 0, { min: 0, max: 65_535 }),
+    },
+    masterSecret: env.secret('SLUICE_SECRET', { minLength: 32 }),
+    isFirstKeyGiven: env.has('SLUICE_API_KEY'),
+    shutdownDeadlineMs:
+      env.integer('SHUTDOWN_DEADLINE_SECONDS', DEFAULT_SHUTDOWN_DEADLINE_SECONDS, { min: 1, max: 3_600 }) *
+      1_000,
+  };
+  env.finish();
+  return config;
 }

@@ -6,15 +6,15 @@ let stdin: NodeJS.ReadStream | undefined;
 
 leaveWhenUnread(process.stdout, process.stderr);
 process.exitCode = await runProgram(process.argv.slice(2), {
-  variables: process.env,
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
   // Opened by the commands that read it.
   get stdin() {
     stdin ??= process.stdin;
     return stdin;
   },
   isWatched: process.stderr.isTTY === true,
+  variables: process.env,
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
 });
 // Whoever writes to it may not be done, and would keep this process.
 stdin?.destroy();
