@@ -31,6 +31,8 @@ type Ending = 'done' | 'refused' | 'interrupted';
 
 /** Half of what a server takes by default. */
 const MAX_BATCH_BYTES = 4 * 1_048_576;
+/** How long a batch that is not full waits for more lines. */
+const LINGER_MS = 500;
 const FIRST_WAIT_MS = 500;
 const MAX_WAIT_MS = 8_000;
 /** How long the same request is tried, when one before it has been answered. */
@@ -48,21 +50,43 @@ export class JobSender {
 
   /** Rejects, as the client does, when the API refuses a whole request, or stays away. */
   async send(lines: AsyncIterable<JobLine>): Promise<Ending> {
+    const arriving = lines[Symbol.asyncIterator]();
+    try {
+      return await this.#sendAll(arriving);
+    } finally {
+      // Not awaited: while it waits for input it does not come back.
+      arriving.return?.().catch(() => undefined);
+    }
+  }
+
+  async #sendAll(arriving: AsyncIterator<JobLine>): Promise<Ending> {
     const { batchSize, isContinued, signal } = this.#options;
     let batch: Sendable[] = [];
     let bytes = 0;
+    let due: Promise<undefined> | undefined;
     const flush = async (): Promise<boolean> => {
       const sent = batch;
       batch = [];
       bytes = 0;
+      due = undefined;
       return sent.length === 0 || (await this.#sendBatch(sent));
     };
-    for await (const line of lines) {
+    let next = nextOf(arriving);
+    for (;;) {
+      const result = await (due ? Promise.race([next, due]) : next);
       if (signal.aborted) return 'interrupted';
+      if (result?.done) return (await flush()) ? 'done' : 'refused';
+      if (result === undefined) {
+        if (!(await flush())) return 'refused';
+        continue;
+      }
+      next = nextOf(arriving);
+      const { value: line } = result;
       const { job } = line;
       if (job !== undefined) {
         batch.push({ ...line, job });
         bytes += line.bytes;
+        due ??= wait(LINGER_MS, undefined, { ref: false });
         const isFull = batch.length >= batchSize || bytes >= MAX_BATCH_BYTES;
         if (isFull && !(await flush())) return 'refused';
         continue;
@@ -71,8 +95,6 @@ export class JobSender {
       this.#options.onOutcome({ line: line.number, error: faultOf(line) });
       if (!isContinued) return 'refused';
     }
-    if (signal.aborted) return 'interrupted';
-    return (await flush()) ? 'done' : 'refused';
   }
 
   /** False: a line was refused, and those before it are stored. */
@@ -139,6 +161,13 @@ export class JobSender {
       }
     }
   }
+}
+
+/** A rejection is for whoever awaits it, maybe later than it comes. */
+function nextOf(arriving: AsyncIterator<JobLine>): Promise<IteratorResult<JobLine>> {
+  const next = arriving.next();
+  next.catch(() => undefined);
+  return next;
 }
 
 /** The server is away or full: of the request, or of one of its jobs. */

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text as textOf } from 'node:stream/consumers';
 import { describe, expect, test, vi } from 'vitest';
 import { linesOf, runningSluice, servedQueue, unservedQueue } from './running-sluice.ts';
 import { serverBefore } from './server-before.ts';
@@ -39,18 +42,18 @@ describe('one job', () => {
 
   test('has its data from a file or standard input, number by number as it is written', async () => {
     const queue = unservedQueue();
-    const text = '{"n": 12345678901234567890, "f": 1.0}';
+    const data = '{"n": 12345678901234567890, "f": 1.0}';
 
     const fromFile = await here.sluice(
       'enqueue',
       queue,
       'a',
       '--data',
-      `@${await here.file(text)}`,
+      `@${await here.file(data)}`,
       '--json',
     );
     const fromInput = await here.sluiceWith(
-      { input: [text.slice(0, 9), text.slice(9)] },
+      { input: [data.slice(0, 9), data.slice(9)] },
       ...['enqueue', queue, 'b', '--data', '-', '--json'],
     );
 
@@ -312,6 +315,26 @@ describe('many jobs', () => {
     expect(requests).toBe(4);
     const jobs = await here.lines('jobs', 'list', queue, '--json');
     expect(jobs.map(({ data }) => data)).toEqual([1, 2, 3]);
+  });
+
+  test('that come slowly are not kept waiting for a full request, and Ctrl-C ends the wait for more', async (t) => {
+    const queue = unservedQueue();
+    const main = new URL('../dist/main.js', import.meta.url).pathname;
+    const child = spawn(process.execPath, [main, 'enqueue', queue, 'a', '--stdin', '--run', 'r'], {
+      env: { PATH: process.env.PATH, ...here.variables },
+    });
+    t.onTestFinished(() => void child.kill('SIGKILL'));
+    const said = textOf(child.stderr);
+    child.stdin.write('1\n');
+    await expect
+      .poll(async () => (await here.lines('jobs', 'list', queue, '--json')).length, { timeout: 10_000 })
+      .toBe(1);
+    child.kill('SIGINT');
+
+    const [status] = await once(child, 'exit');
+
+    expect(status).toBe(130);
+    expect(await said).toMatch(/^Stopped with 1 job enqueued\. Send the same command again/);
   });
 
   test('stop in order at Ctrl-C, and the same command goes on', async (t) => {
