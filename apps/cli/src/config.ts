@@ -63,6 +63,56 @@ const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8080;
 const DEFAULT_SHUTDOWN_DEADLINE_SECONDS = 25;
 
+/** Where a running API is, and who asks it. */
+export interface ApiAddress {
+  /** Without the API's own path. */
+  url: string;
+  key: Secret;
+}
+
+const DEFAULT_API_URL = `http://localhost:${DEFAULT_PORT}`;
+/** What a header can carry (RFC 9110 §5.5). `fetch` would tell anything else back, with the key in it. */
+const HEADER_TEXT = /^[\x21-\x7e]+$/;
+
+/** Options stand before the environment. Throws `ConfigError` with every fault, none of which tells a secret. */
+export function readApiAddress(
+  variables: EnvironmentVariables,
+  { url, key }: { url?: string | undefined; key?: string | undefined } = {},
+): ApiAddress {
+  const env = new Env({
+    ...variables,
+    ...(url !== undefined && { SLUICE_URL: url }),
+    ...(key !== undefined && { SLUICE_API_KEY: key }),
+  });
+  const address = env.text('SLUICE_URL', DEFAULT_API_URL);
+  const secret = env.secret('SLUICE_API_KEY');
+  if (!isApiUrl(address)) {
+    env.fault({
+      name: 'SLUICE_URL or --url',
+      got: 'another text',
+      wanted: 'the address of the API, http or https, without user, password, ? and #',
+      example: `SLUICE_URL=${DEFAULT_API_URL}`,
+    });
+  }
+  if (secret === undefined || !HEADER_TEXT.test(secret.reveal())) {
+    env.fault({
+      name: 'SLUICE_API_KEY or --key',
+      got: secret === undefined ? 'nothing' : 'a text with blanks, line ends or letters beyond ASCII',
+      wanted: 'an API key, as `npx sluice keys create` prints it',
+      example: 'SLUICE_API_KEY=sk_...',
+    });
+  }
+  env.finish();
+  // `finish` has thrown when there is none.
+  return { url: address.replace(/\/+$/, ''), key: secret as Secret };
+}
+
+function isApiUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === '');
+}
+
 /** Throws `ConfigError` with every fault. */
 export function readConfig(variables: EnvironmentVariables, overrides: CliOverrides = {}): CliConfig {
   const { dataDir, host, port } = overrides;

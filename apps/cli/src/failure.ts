@@ -6,15 +6,19 @@ import { DomainError } from '@sluice/runtime';
 /**
  * - 0 done
  * - 1 not done, for the reason told
- * - 2 asked for in a way that cannot be understood: arguments or environment
+ * - 2 asked for in a way that cannot be understood (arguments, environment), or of a server that cannot be reached
+ * - 130 left at Ctrl-C, as shells tell it
  */
-export const EXIT_STATUS = { done: 0, failed: 1, misused: 2 } as const;
+export const EXIT_STATUS = { done: 0, failed: 1, misused: 2, unreachable: 2, interrupted: 130 } as const;
 
 /** A failure that its sentence explains; no stack is shown. */
 export class CommandFailure extends Error {
-  constructor(message: string) {
+  readonly status: number;
+
+  constructor(message: string, status: number = EXIT_STATUS.failed) {
     super(message);
     this.name = 'CommandFailure';
+    this.status = status;
   }
 }
 
@@ -29,5 +33,6 @@ export function sentenceOf(error: unknown): string {
 }
 
 export function statusOf(error: unknown): number {
+  if (error instanceof CommandFailure) return error.status;
   return error instanceof ConfigError ? EXIT_STATUS.misused : EXIT_STATUS.failed;
 }

@@ -1,7 +1,14 @@
 /** This file owns the list of commands, each a file of `commands/`, and the exit status they come to. */
 import { Command, CommanderError } from 'commander';
+import { addCacheCommand } from './commands/cache.ts';
+import { addCompletionCommand } from './commands/completion.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addEnqueueCommand } from './commands/enqueue.ts';
+import { addJobsCommand } from './commands/jobs.ts';
 import { addKeysCommand } from './commands/keys.ts';
+import { addLimitsCommand } from './commands/limits.ts';
+import { addQueuesCommand } from './commands/queues.ts';
+import { addServicesCommand } from './commands/services.ts';
 import { addUpCommand } from './commands/up.ts';
 import { EXIT_STATUS, sentenceOf, statusOf } from './failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -37,5 +44,12 @@ function createProgram(terminal: Terminal, finish: (status: number) => void): Co
   addUpCommand(program, terminal);
   addKeysCommand(program, terminal);
   addDoctorCommand(program, terminal, finish);
+  addEnqueueCommand(program, terminal);
+  addJobsCommand(program, terminal);
+  addQueuesCommand(program, terminal);
+  addCacheCommand(program, terminal);
+  addLimitsCommand(program, terminal);
+  addServicesCommand(program, terminal);
+  addCompletionCommand(program, terminal);
   return program;
 }

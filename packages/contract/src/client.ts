@@ -10,6 +10,8 @@ export interface ClientOptions {
   timeoutMs?: number;
   /** Default the global `fetch`. */
   fetch?: typeof fetch;
+  /** How bodies become text and back; for callers whose JSON `JSON.parse` would rewrite. Default `JSON`. */
+  json?: Pick<JSON, 'parse' | 'stringify'>;
 }
 
 /** Parts of a request that this route has; those that are all optional may be left out. */
@@ -74,7 +76,7 @@ async function send(
   request: LooseRequest,
   options: ClientOptions,
 ): Promise<unknown> {
-  const { baseUrl, apiKey, timeoutMs = DEFAULT_TIMEOUT_MS, fetch: send = fetch } = options;
+  const { baseUrl, apiKey, timeoutMs = DEFAULT_TIMEOUT_MS, fetch: send = fetch, json = JSON } = options;
   const timeout = AbortSignal.timeout(timeoutMs);
   const response = await send(
     `${baseUrl.replace(/\/$/, '')}${pathOf(declaration, request.params ?? {})}${queryOf(request.query ?? {})}`,
@@ -85,12 +87,12 @@ async function send(
         ...(request.body !== undefined && { 'Content-Type': 'application/json' }),
         ...request.headers,
       },
-      ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
+      ...(request.body !== undefined && { body: json.stringify(request.body) }),
       signal: request.signal ? AbortSignal.any([request.signal, timeout]) : timeout,
     },
   );
   const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
-  const body: unknown = isJson ? await response.json() : undefined;
+  const body: unknown = isJson ? json.parse(await response.text()) : undefined;
   if (!response.ok) {
     throw new ApiError(
       response.status,
