@@ -385,7 +385,7 @@ describe('the password of a service', () => {
     await first.redis.client.hset(
       records,
       field,
-      text.replace(/v1\.\w{8}/, 'v1.AAAAAAAA').replace('"version":1', '"version":99'),
+      text.replace(/v1\.[\w-]{8}/, 'v1.AAAAAAAA').replace('"version":1', '"version":99'),
       '@stamp',
       'x',
     );
