@@ -27,6 +27,8 @@ const SIDE_BY_SIDE = 16;
 /** Leases looked at in one call, and calls for one queue in one round. */
 const MAX_LEASES_A_CALL = 500;
 const MAX_CALLS = 20;
+/** Leases that end before so many more rounds are kept from BullMQ's look: one would do, were timers exact. */
+const ROUNDS_AHEAD = 2;
 /** For ending a job that was taken over. */
 const HOLD_MS = 10_000;
 /** A queue without leases is looked at this long after the last one. */
@@ -111,9 +113,14 @@ export class LeaseRecovery {
       const token = newLockToken();
       const recovering = recoverLeases.run(client, {
         keys,
-        args: { limit: MAX_LEASES_A_CALL, max_lost: maxDeliveries, token, hold_ms: HOLD_MS },
+        args: {
+          limit: MAX_LEASES_A_CALL,
+          max_lost: maxDeliveries,
+          token,
+          hold_ms: HOLD_MS,
+          soon_ms: ROUNDS_AHEAD * checkMs,
+        },
       }) as Promise<[string[], TakenOver[], number]>;
-      // Right behind it: a lease that runs out between the two would be BullMQ's to hand out again.
       const checking = call === 1 ? backend.checkStalled(checkMs) : undefined;
       const [[, takenOver, lookedAt]] = await Promise.all([recovering, checking]);
       await Promise.all(takenOver.map((job) => this.#end(queue, job, token)));

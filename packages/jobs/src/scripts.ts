@@ -199,5 +199,5 @@ export const addLogs = defineScript({
 export const recoverLeases = defineScript({
   source: at('recover-leases'),
   keys: ['base', 'leases', 'wait', 'active', 'stalled', 'meta', 'events', 'marker'],
-  args: ['limit', 'max_lost', 'token', 'hold_ms'],
+  args: ['limit', 'max_lost', 'token', 'hold_ms', 'soon_ms'],
 });

@@ -12,12 +12,17 @@
 -- ARGV[2] max_lost    deliveries without an outcome after which a job ends
 -- ARGV[3] token       of the locks of jobs taken over
 -- ARGV[4] hold_ms     how long the caller has for those
+-- ARGV[5] soon_ms     leases that end within it are kept from BullMQ's look for lost locks, which would hand out anew what
+--                     has run out of time: the next call judges them
 -- Replies {ids handed out again, {id, deliveries lost, when its attempt had to end or nil, deferred failure or nil} taken
 -- over, leases looked at}.
 local base, leases, wait, active, stalled = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local meta, events, marker = KEYS[6], KEYS[7], KEYS[8]
-local limit, max_lost, token, hold_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local limit, max_lost, token = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local hold_ms, soon_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
 local call = redis.call
+-- What one call of Lua takes as arguments is bounded.
+local MOST_ENDING = 5000
 
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -60,6 +65,9 @@ for _, id in ipairs(over) do
     end
   end
 end
+
+local ending = call('ZRANGEBYSCORE', leases, '(' .. now, now + soon_ms, 'LIMIT', 0, MOST_ENDING)
+if #ending > 0 then call('SREM', stalled, unpack(ending)) end
 
 if #returned > 0 then
   local settings = call('HMGET', meta, 'paused', 'concurrency')
