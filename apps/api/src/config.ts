@@ -1,11 +1,11 @@
 /** This file owns the API's environment: read once, every fault in one message. */
-import { readFileSync } from 'node:fs';
 import {
   Env,
   type EnvironmentVariables,
   parseServices,
   type RolesConfig,
   readRoles,
+  readServicesText,
   type Secret,
   type ServiceConfig,
 } from '@sluice/config';
@@ -41,7 +41,6 @@ const DEFAULTS = {
   host: '127.0.0.1',
   port: 8080,
   dataDirectory: '.sluice',
-  servicesFile: 'sluice.config.json',
   maxValueBytes: MIB,
   maxBatchBytes: 8 * MIB,
   maxBatchItems: 1_000,
@@ -93,23 +92,4 @@ function readSessions(env: Env): ApiConfig['sessions'] {
     absoluteMs: env.integer('SESSION_MAX_SECONDS', 43_200, { min: 1, max: year }) * 1_000,
     maxPerUser: env.integer('SESSION_MAX_PER_USER', 100, { min: 1, max: 1_000 }),
   };
-}
-
-/** `sluice.config.json` as it is. A file that is missing is a fault only when SLUICE_CONFIG names it. */
-function readServicesText(env: Env): { text: string | undefined; origin: string } {
-  const origin = env.text('SLUICE_CONFIG', DEFAULTS.servicesFile);
-  try {
-    return { text: readFileSync(origin, 'utf8'), origin };
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-    if (env.has('SLUICE_CONFIG') || code !== 'ENOENT') {
-      env.fault({
-        name: 'SLUICE_CONFIG',
-        got: `${origin} (${code})`,
-        wanted: 'a file that can be read',
-        example: `SLUICE_CONFIG=${DEFAULTS.servicesFile}`,
-      });
-    }
-    return { text: undefined, origin };
-  }
 }

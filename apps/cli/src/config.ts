@@ -1,5 +1,4 @@
 /** This file owns the command line's environment: the same variables the API and the worker read. */
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   Env,
@@ -8,6 +7,7 @@ import {
   parseServices,
   type RolesConfig,
   readRoles,
+  readServicesText,
   type Secret,
   type ServiceConfig,
 } from '@sluice/config';
@@ -58,7 +58,6 @@ export interface CliOverrides {
 }
 
 const DEFAULT_DATA_DIRECTORY = '.sluice';
-const DEFAULT_SERVICES_FILE = 'sluice.config.json';
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8080;
 const DEFAULT_SHUTDOWN_DEADLINE_SECONDS = 25;
@@ -167,23 +166,4 @@ export function readDoctorConfig(
   };
   env.finish();
   return config;
-}
-
-/** The services file as it is. One that is missing is a fault only when SLUICE_CONFIG names it. */
-function readServicesText(env: Env): { text: string | undefined; origin: string } {
-  const origin = env.text('SLUICE_CONFIG', DEFAULT_SERVICES_FILE);
-  try {
-    return { text: readFileSync(origin, 'utf8'), origin };
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-    if (env.has('SLUICE_CONFIG') || code !== 'ENOENT') {
-      env.fault({
-        name: 'SLUICE_CONFIG',
-        got: `${origin} (${code})`,
-        wanted: 'a file that can be read',
-        example: `SLUICE_CONFIG=${DEFAULT_SERVICES_FILE}`,
-      });
-    }
-    return { text: undefined, origin };
-  }
 }

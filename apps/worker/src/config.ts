@@ -1,5 +1,4 @@
 /** This file owns the worker's environment: read once, every fault in one message. */
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import {
   Env,
@@ -7,6 +6,7 @@ import {
   parseServices,
   type RolesConfig,
   readRoles,
+  readServicesText,
   type Secret,
   type ServiceConfig,
 } from '@sluice/config';
@@ -63,7 +63,6 @@ const DEFAULTS = {
   healthPort: 8081,
   dataDirectory: '.sluice',
   maxValueBytes: MIB,
-  servicesFile: 'sluice.config.json',
   shutdownDeadlineSeconds: 25,
 } as const;
 const HOST_NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/;
@@ -86,7 +85,7 @@ export function readConfig(variables: EnvironmentVariables): WorkerConfig {
   const roles = readRoles(env);
   const config: WorkerConfig = {
     roles,
-    services: readServices(env, roles),
+    services: parseServices({ ...readServicesText(env), env, roles }),
     masterSecret: env.secret('SLUICE_SECRET', { minLength: 32 }),
     dataDirectory: env.text('SLUICE_DATA_DIR', DEFAULTS.dataDirectory),
     maxValueBytes: env.integer('MAX_VALUE_BYTES', DEFAULTS.maxValueBytes, { min: 1_024, max: 512 * MIB }),
@@ -111,26 +110,6 @@ export function readConfig(variables: EnvironmentVariables): WorkerConfig {
   };
   env.finish();
   return config;
-}
-
-/** A missing file is a fault only where the environment names it. */
-function readServices(env: Env, roles: RolesConfig): ServiceConfig[] {
-  const path = env.text('SLUICE_CONFIG', DEFAULTS.servicesFile);
-  let text: string | undefined;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-    if (code !== 'ENOENT' || env.has('SLUICE_CONFIG')) {
-      env.fault({
-        name: 'SLUICE_CONFIG',
-        got: `'${path}' (${code})`,
-        wanted: 'a file that can be read',
-        example: DEFAULTS.servicesFile,
-      });
-    }
-  }
-  return parseServices({ text, origin: path, env, roles });
 }
 
 /** Jobs of `pull-…` wait for workers outside, which lease them. */

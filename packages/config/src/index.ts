@@ -40,3 +40,4 @@ export {
   type ServiceText,
   type ServiceType,
 } from './services-file.ts';
+export { readServicesText } from './services-text.ts';

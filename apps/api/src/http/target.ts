@@ -1,24 +1,9 @@
 /** This file owns the request target as it came: which door it is for, and the cache key in it, decoded once and never rewritten. */
+import { RESERVED_SERVICE_NAMES } from '@sluice/config';
 import type { ErrorCode } from '@sluice/contract';
 import { DomainError } from '@sluice/runtime';
 
 export const API_ROOT = '/api/v2/';
-
-/** First segments after `/api/v2/` that no cache service may have. */
-export const RESERVED_SEGMENTS: ReadonlySet<string> = new Set([
-  'system',
-  'queues',
-  'flows',
-  'deliveries',
-  'sessions',
-  'users',
-  'limits',
-  'channels',
-  'events',
-  'leases',
-  'user',
-  'api_docs',
-]);
 
 /** The path of the target, without its query, undecoded. */
 export function rawPath(target: string): string {
@@ -39,7 +24,7 @@ export function isCachePath(path: string): boolean {
   if (!path.startsWith(API_ROOT)) return false;
   const end = path.indexOf('/', API_ROOT.length);
   const segment = path.slice(API_ROOT.length, end === -1 ? undefined : end);
-  return segment !== '' && !RESERVED_SEGMENTS.has(segment.toLowerCase());
+  return segment !== '' && !RESERVED_SERVICE_NAMES.includes(segment.toLowerCase());
 }
 
 /** True for what lies beside the keys of a cache service: `/_ops/…` and `/_spec`, which are no keys. */
