@@ -11,6 +11,7 @@ export {
   untilReady,
 } from './connect.ts';
 export { REDIS_FAULT_KINDS, type RedisFault, type RedisFaultKind, redisFault } from './fault.ts';
+export { type RedisFigures, type RedisReport, readFigures, redisFigures } from './figures.ts';
 export { type Health, health } from './health.ts';
 export { mastersOf, scanKeys, scanPage, unlinkByPrefix, unlinkKeys } from './scan.ts';
 export { defineScript, type Script, type ScriptInput, type ScriptValue } from './script.ts';
