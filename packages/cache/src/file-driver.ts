@@ -15,11 +15,11 @@ import type {
 import { etagOf } from './entry.ts';
 import { eachBounded } from './file-each.ts';
 import { FileLeases } from './file-leases.ts';
-import { FileLock } from './file-lock.ts';
 import { FileSweep } from './file-sweep.ts';
 import { type FileRecord, FileTable, nameOf, SHELVES, shelfOf } from './file-table.ts';
 import { FileTags } from './file-tags.ts';
 import { refuse } from './rules.ts';
+import { ShelfLock } from './shelf-lock.ts';
 
 /** Folders of one service: `{folder}/{service}/entries`, `/leases`, `/tags`, `/locks`. */
 export class FileDriver implements CacheDriver {
@@ -30,7 +30,7 @@ export class FileDriver implements CacheDriver {
   readonly #entries: FileTable;
   readonly #leases: FileTable;
   readonly #tags: FileTable;
-  readonly #lock: FileLock;
+  readonly #lock: ShelfLock;
   readonly #sweep: FileSweep;
 
   /** Creates the folders, readable by this user alone. Throws what the file system says when it may not. */
@@ -43,7 +43,7 @@ export class FileDriver implements CacheDriver {
     this.#entries = new FileTable(join(home, 'entries'), clock);
     this.#leases = new FileTable(join(home, 'leases'), clock);
     this.#tags = new FileTable(join(home, 'tags'), clock);
-    this.#lock = new FileLock(join(home, 'locks'));
+    this.#lock = new ShelfLock(join(home, 'locks'));
     this.leases = new FileLeases({ entries: this.#entries, leases: this.#leases, lock: this.#lock, clock });
     this.tags = new FileTags({ tags: this.#tags, lock: this.#lock, clock });
     this.#sweep = new FileSweep({ tables: [this.#entries, this.#leases, this.#tags], lock: this.#lock });

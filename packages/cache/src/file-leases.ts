@@ -2,8 +2,8 @@
 import type { Clock } from '@sluice/runtime';
 import type { LeaseState, LeaseStore, StoredInput } from './driver.ts';
 import { etagOf } from './entry.ts';
-import type { FileLock } from './file-lock.ts';
 import { type FileRecord, type FileTable, shelfOf } from './file-table.ts';
+import type { ShelfLock } from './shelf-lock.ts';
 
 interface Holding {
   state: 'held' | 'cooling' | 'missing';
@@ -16,10 +16,10 @@ interface Holding {
 export class FileLeases implements LeaseStore {
   readonly #entries: FileTable;
   readonly #leases: FileTable;
-  readonly #lock: FileLock;
+  readonly #lock: ShelfLock;
   readonly #clock: Clock;
 
-  constructor(options: { entries: FileTable; leases: FileTable; lock: FileLock; clock: Clock }) {
+  constructor(options: { entries: FileTable; leases: FileTable; lock: ShelfLock; clock: Clock }) {
     this.#entries = options.entries;
     this.#leases = options.leases;
     this.#lock = options.lock;

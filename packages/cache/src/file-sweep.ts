@@ -1,7 +1,7 @@
 /** This file owns the removal of expired files: one shelf of 256 at a time, on a timer that keeps no process alive. */
 import { eachBounded } from './file-each.ts';
-import type { FileLock } from './file-lock.ts';
 import { type FileTable, SHELVES } from './file-table.ts';
+import type { ShelfLock } from './shelf-lock.ts';
 
 /** 256 shelves, one each 10 s: an expired file is gone within 43 minutes. Reads never answer it, so nothing waits for that. */
 const SWEEP_EVERY_MS = 10_000;
@@ -10,13 +10,13 @@ const MAX_FILES = 2_000;
 
 export class FileSweep {
   readonly #tables: readonly FileTable[];
-  readonly #lock: FileLock;
+  readonly #lock: ShelfLock;
   readonly #timer: NodeJS.Timeout;
   /** Where to begin is random, so that processes that start together do not sweep the same shelf. */
   #at = Math.floor(Math.random() * SHELVES.length);
   #running: Promise<unknown> = Promise.resolve();
 
-  constructor(options: { tables: readonly FileTable[]; lock: FileLock }) {
+  constructor(options: { tables: readonly FileTable[]; lock: ShelfLock }) {
     this.#tables = options.tables;
     this.#lock = options.lock;
     this.#timer = setInterval(() => {

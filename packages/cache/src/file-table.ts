@@ -9,7 +9,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@sluice/runtime';
-import { codeOf, ignoreAbsent } from './file-lock.ts';
 import { refuse } from './rules.ts';
 
 export interface FileRecord {
@@ -157,4 +156,12 @@ function parse(file: Buffer): FileRecord | null {
     // Torn by a power cut.
     return null;
   }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string } | undefined)?.code;
+}
+
+function ignoreAbsent(error: unknown): void {
+  if (codeOf(error) !== 'ENOENT') throw error;
 }

@@ -3,17 +3,17 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '@sluice/runtime';
 import type { TagStore } from './driver.ts';
 import { eachBounded } from './file-each.ts';
-import type { FileLock } from './file-lock.ts';
 import { type FileTable, shelfOf } from './file-table.ts';
+import type { ShelfLock } from './shelf-lock.ts';
 
 const GENERATION_BYTES = 12;
 
 export class FileTags implements TagStore {
   readonly #tags: FileTable;
-  readonly #lock: FileLock;
+  readonly #lock: ShelfLock;
   readonly #clock: Clock;
 
-  constructor(options: { tags: FileTable; lock: FileLock; clock: Clock }) {
+  constructor(options: { tags: FileTable; lock: ShelfLock; clock: Clock }) {
     this.#tags = options.tags;
     this.#lock = options.lock;
     this.#clock = options.clock;

@@ -2,6 +2,7 @@ export { type Clock, systemClock } from './clock.ts';
 export { DeadlineError, within } from './deadline.ts';
 export { parseBytes, parseDuration } from './duration.ts';
 export { DomainError, type ErrorDetails } from './errors.ts';
+export { FileLock, type HeldLock } from './file-lock.ts';
 export {
   type JsonMember,
   JsonText,

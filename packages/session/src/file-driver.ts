@@ -5,9 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, opendir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Clock, systemClock } from '@sluice/runtime';
+import { type Clock, FileLock, systemClock } from '@sluice/runtime';
 import type { Creation, Deed, NewSession, SessionDriver, SessionRecord, Verdict } from './driver.ts';
-import { takeFileLock } from './file-lock.ts';
 import {
   enter,
   isNeeded,
@@ -21,8 +20,6 @@ import {
 import { sessionError } from './session.ts';
 import type { PresentedToken, SessionAddress } from './token.ts';
 
-/** A request has 2 s in all. */
-const LOCK_WAIT_MS = 1_500;
 const FILES_PER_PAGE = 500;
 /** A file of one user; all others are drafts and locks. */
 const LEDGER = /^[\da-f]{24}\.json$/;
@@ -32,8 +29,7 @@ const LEFTOVER_AFTER_MS = 3_600_000;
 export class FileSessionDriver implements SessionDriver {
   readonly #directory: string;
   readonly #clock: Clock;
-  /** The last change under way for each user; the next one waits for it. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #lock = new FileLock();
 
   /** `directory` is made when first written to, for this user alone (0700). */
   constructor(options: { directory: string; clock?: Clock }) {
@@ -109,25 +105,9 @@ export class FileSessionDriver implements SessionDriver {
 
   /** Runs `change` on the user's ledger, alone, and stores what it left; a ledger that nobody needs is removed. */
   async #change<T>(user: string, change: (ledger: Ledger, nowMs: number) => T): Promise<T> {
-    const before = this.#turns.get(user);
-    const turn = (async () => {
-      // How the change before ended is its caller's affair.
-      await before?.catch(() => undefined);
-      return await this.#changeAlone(user, change);
-    })();
-    this.#turns.set(user, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#turns.get(user) === turn) this.#turns.delete(user);
-    }
-  }
-
-  async #changeAlone<T>(user: string, change: (ledger: Ledger, nowMs: number) => T): Promise<T> {
     const path = this.#pathOf(user);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const lock = await takeFileLock(`${path}.lock`, LOCK_WAIT_MS);
-    try {
+    return this.#lock.hold(`${path}.lock`, async (lock) => {
       const ledger = (await this.#load(user)) ?? newLedger();
       const nowMs = this.#clock.now();
       const result = change(ledger, nowMs);
@@ -140,9 +120,7 @@ export class FileSessionDriver implements SessionDriver {
       if (isNeeded(ledger, nowMs)) await writeWhole(path, JSON.stringify(ledger));
       else await unlinkIfThere(path);
       return result;
-    } finally {
-      await lock.release();
-    }
+    });
   }
 
   async #load(user: string): Promise<Ledger | undefined> {

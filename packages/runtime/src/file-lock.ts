@@ -8,62 +8,74 @@
 import { randomBytes } from 'node:crypto';
 import { link, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { refuse } from './rules.ts';
+import { DomainError } from './errors.ts';
 
 /** A holder reads and writes a few files; ten seconds mean it is dead or its machine slept. */
 const STALE_AFTER_MS = 10_000;
-const WAIT_MS = 1_500;
+/** A request has two seconds in all. */
+const DEFAULT_WAIT_MS = 1_500;
 const MAX_PAUSE_MS = 10;
 
+/** What a holder knows of its lock. */
+export interface HeldLock {
+  /** False when it was taken away, because its holder had seemed dead: what the lock guards is not to be written then. */
+  isHeld(): Promise<boolean>;
+}
+
 export class FileLock {
-  readonly #folder: string;
+  readonly #waitMs: number;
   readonly #queues = new Map<string, Promise<unknown>>();
 
-  /** `folder` must exist. */
-  constructor(folder: string) {
-    this.#folder = folder;
+  /** `waitMs`: how long one waits for another process, 1,500 by default. */
+  constructor({ waitMs = DEFAULT_WAIT_MS }: { waitMs?: number } = {}) {
+    this.#waitMs = waitMs;
   }
 
-  /** Runs `work` while no other holder of `name` works, here or in another process. Throws `storage_busy` after 1.5 s. */
-  hold<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#queues.get(name) ?? Promise.resolve();
-    const run = before.then(() => this.#holdFile(name, work));
+  /**
+   * Runs `work` while no other holder of the file at `path` works, here or in another process. Its folder must exist.
+   * Throws `storage_busy` when another process holds it for too long.
+   */
+  hold<T>(path: string, work: (lock: HeldLock) => Promise<T>): Promise<T> {
+    const before = this.#queues.get(path) ?? Promise.resolve();
+    const run = before.then(() => this.#holdFile(path, work));
     const settled = run.then(nothing, nothing);
-    this.#queues.set(name, settled);
+    this.#queues.set(path, settled);
     void settled.then(() => {
-      if (this.#queues.get(name) === settled) this.#queues.delete(name);
+      if (this.#queues.get(path) === settled) this.#queues.delete(path);
     });
     return run;
   }
 
   /** Holds several, always taken in the same order, so that two callers never wait for each other. */
-  holdAll<T>(names: Iterable<string>, work: () => Promise<T>): Promise<T> {
-    const [first, ...rest] = [...new Set(names)].sort();
+  holdAll<T>(paths: Iterable<string>, work: () => Promise<T>): Promise<T> {
+    const [first, ...rest] = [...new Set(paths)].sort();
     if (first === undefined) return work();
     return this.hold(first, () => this.holdAll(rest, work));
   }
 
-  async #holdFile<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const path = join(this.#folder, `${name}.lock`);
-    await acquire(path);
+  async #holdFile<T>(path: string, work: (lock: HeldLock) => Promise<T>): Promise<T> {
+    const mark = `${hostname()} ${process.pid} ${randomBytes(6).toString('hex')}`;
+    await this.#acquire(path, mark);
+    const isHeld = async () => (await readMark(path)) === mark;
     try {
-      return await work();
+      return await work({ isHeld });
     } finally {
-      await unlink(path).catch(ignoreAbsent);
+      if (await isHeld()) await unlink(path).catch(ignoreAbsent);
     }
   }
-}
 
-async function acquire(path: string): Promise<void> {
-  const mark = `${hostname()} ${process.pid} ${randomBytes(6).toString('hex')}`;
-  const endsAt = performance.now() + WAIT_MS;
-  while (!(await create(path, mark))) {
-    if (await isAbandoned(path)) await takeAway(path);
-    else if (performance.now() > endsAt)
-      throw refuse('storage_busy', `The cache's folder is locked for longer than ${WAIT_MS} ms.`);
-    else await delay(1 + Math.random() * MAX_PAUSE_MS);
+  async #acquire(path: string, mark: string): Promise<void> {
+    const endsAt = performance.now() + this.#waitMs;
+    while (!(await create(path, mark))) {
+      if (await isAbandoned(path)) await takeAway(path);
+      else if (performance.now() > endsAt)
+        throw new DomainError(
+          'storage_busy',
+          `Another process has held the lock of these files for ${this.#waitMs} ms.`,
+        );
+      else await delay(1 + Math.random() * MAX_PAUSE_MS);
+    }
   }
 }
 
@@ -87,6 +99,7 @@ async function isAbandoned(path: string): Promise<boolean> {
     const [mark, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
     if (Date.now() - mtimeMs > STALE_AFTER_MS) return true;
     const [host, pid] = mark.split(' ');
+    // Of a process of another host nothing is known.
     return host === hostname() && Number(pid) > 0 && !isAlive(Number(pid));
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false;
@@ -110,6 +123,15 @@ async function takeAway(path: string): Promise<void> {
   }
 }
 
+async function readMark(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -120,11 +142,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-export function codeOf(error: unknown): string | undefined {
+function codeOf(error: unknown): string | undefined {
   return (error as { code?: string } | undefined)?.code;
 }
 
-export function ignoreAbsent(error: unknown): void {
+function ignoreAbsent(error: unknown): void {
   if (codeOf(error) !== 'ENOENT') throw error;
 }
 
