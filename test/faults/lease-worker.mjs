@@ -7,8 +7,12 @@ const worker = new LeaseWorker({
   queue: QUEUE,
   concurrency: 20,
   leaseMs: 10_000,
-  processor: async ({ id }, { signal }) => {
-    const answer = await fetch(SINK_URL, { method: 'POST', headers: { 'Idempotency-Key': id }, signal });
+  processor: async ({ id, data }, { signal }) => {
+    const answer = await fetch(SINK_URL, {
+      method: 'POST',
+      headers: { 'Idempotency-Key': data.key, 'X-Job-Id': id },
+      signal,
+    });
     if (!answer.ok) throw new Error(`the sink answered ${answer.status}`);
   },
 });

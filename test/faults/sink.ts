@@ -1,45 +1,60 @@
-/** This file owns the sink: what jobs do to the world outside, once per idempotency key, and how often they tried. */
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+/** This file owns the sink as the harness sees it: its process, and what it was asked for. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Cleaner, Program } from '../e2e/product.ts';
 
-/** An answer takes up to this long, so that kills hit requests under way. */
-const MAX_DELAY_MS = 30;
+export interface SinkOptions {
+  folder: string;
+  /** An answer takes up to this long, so that kills hit requests under way. Default 0. */
+  maxDelayMs?: number | undefined;
+}
+
+/** Of one key. */
+export interface Effect {
+  /** Epoch milliseconds of each call; the first is the effect. */
+  calls: number[];
+  /** Who called, as far as told. */
+  jobs: Set<string>;
+}
 
 export class Sink {
-  /** How often each key was asked for; the first time is the effect. */
-  readonly calls = new Map<string, number>();
-  readonly #server: Server;
+  readonly port: number;
+  readonly #path: string;
 
-  private constructor(random: () => number) {
-    this.#server = createServer((request, response) => {
-      const key = request.headers['idempotency-key'] ?? request.headers['webhook-id'];
-      if (typeof key === 'string') this.calls.set(key, (this.calls.get(key) ?? 0) + 1);
-      request.resume();
-      setTimeout(
-        () => response.writeHead(typeof key === 'string' ? 200 : 400).end(),
-        random() * MAX_DELAY_MS,
-      );
-    });
+  private constructor(port: number, path: string) {
+    this.port = port;
+    this.#path = path;
   }
 
-  static async open(random: () => number): Promise<Sink> {
-    const sink = new Sink(random);
-    sink.#server.listen(0, '127.0.0.1');
-    await once(sink.#server, 'listening');
-    return sink;
+  static async open(t: Cleaner, { folder, maxDelayMs = 0 }: SinkOptions): Promise<Sink> {
+    const path = join(folder, 'sink.ndjson');
+    const script = join(import.meta.dirname, 'sink-process.ts');
+    const args = ['--import', 'tsx', script, path, String(maxDelayMs)];
+    const program = new Program(process.execPath, args, process.env, join(import.meta.dirname, '../..'));
+    t.onTestFinished(() => program.kill());
+    const [, port] = await program.says(/sink listening at (\d+)/);
+    return new Sink(Number(port), path);
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
+    return `http://127.0.0.1:${this.port}/`;
   }
 
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+  /** Calls that are on disk. */
+  async calls(): Promise<number> {
+    return ((await (await fetch(this.url)).json()) as { calls: number }).calls;
   }
 
-  close(): void {
-    this.#server.closeAllConnections();
-    this.#server.close();
+  async effects(): Promise<Map<string, Effect>> {
+    const effects = new Map<string, Effect>();
+    for (const line of (await readFile(this.#path, 'utf8')).split('\n')) {
+      if (line === '') continue;
+      const { key, job, at } = JSON.parse(line) as { key: string; job?: string; at: number };
+      const effect = effects.get(key) ?? { calls: [], jobs: new Set() };
+      effect.calls.push(at);
+      if (job !== undefined) effect.jobs.add(job);
+      effects.set(key, effect);
+    }
+    return effects;
   }
 }
