@@ -4,8 +4,10 @@ import { KeyRing } from '@sluice/access';
 import { Channels } from '@sluice/channel';
 import { keyspace } from '@sluice/config';
 import { isJobId, Jobs, knownQueues } from '@sluice/jobs';
+import { AttemptMetrics } from '@sluice/jobs/metrics';
 import { clientAddressBy, Limiter } from '@sluice/rate-limit';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
+import type { SessionCounts } from '@sluice/session';
 import { MAX_TRAIL_ENTRIES, Registry, systemKeys, Trail } from '@sluice/system';
 import { createApp, pageFallback } from './app.ts';
 import { lazyHandlers } from './areas/lazy-handlers.ts';
@@ -13,12 +15,15 @@ import { CacheServices } from './cache-services.ts';
 import type { ApiConfig } from './config.ts';
 import { Connections } from './connections.ts';
 import { FirstKey } from './first-key.ts';
-import { registerGauges } from './gauges.ts';
 import { createAuthentication } from './http/authentication.ts';
 import { createAdmission } from './http/limit.ts';
 import { createObserver } from './http/observation.ts';
 import type { Door } from './http/serve.ts';
-import { registerLimitMetrics } from './limit-metrics.ts';
+import { registerCacheMetrics } from './metrics/cache-metrics.ts';
+import { registerLimitMetrics } from './metrics/limit-metrics.ts';
+import { registerQueueMetrics } from './metrics/queue-metrics.ts';
+import { registerRedisMetrics } from './metrics/redis-metrics.ts';
+import { registerVisitorMetrics } from './metrics/visitor-metrics.ts';
 import { lazyPages } from './pages.ts';
 import { cacheHandlers } from './routes/cache.ts';
 import { cacheOperationHandlers } from './routes/cache-operations.ts';
@@ -98,7 +103,11 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     subscriber: connections.role('queue', 'subscriber'),
     keys,
     maxDataBytes: config.maxValueBytes,
-    leases: { ...config.leases, secret: deriveSecret(secret, 'leases') },
+    leases: {
+      ...config.leases,
+      secret: deriveSecret(secret, 'leases'),
+      watch: new AttemptMetrics(metrics),
+    },
   });
   stopping.signal.addEventListener('abort', () => jobs.leases.endWaits());
   const leases: Service = {
@@ -111,6 +120,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
 
   const sessionClient = config.roles.sessionDriver === 'redis' ? connections.role('session') : undefined;
   let sessionStore: SessionStore | undefined;
+  let sessionCounts: SessionCounts | undefined;
 
   const channelRedis = config.roles.redis.channel;
   const channels = new Channels({
@@ -134,7 +144,10 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   followServices({ registry, cacheServices, configured: configuredServices, secrets, log });
   followPolicies({ registry, keyRing, limiter, configured: configuredPolicies, log });
 
-  registerGauges({ metrics, jobs, connections, channels, cacheServices });
+  registerQueueMetrics({ metrics, jobs });
+  registerRedisMetrics({ metrics, connections });
+  registerCacheMetrics({ metrics, cacheServices });
+  registerVisitorMetrics({ metrics, channels, sessionCounts: () => sessionCounts });
   registerLimitMetrics({ metrics, limiter });
 
   const clientAddress = clientAddressBy(config.limits.trustedProxies);
@@ -194,12 +207,13 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       ...systemServiceHandlers({ registry, cacheServices, configured: configuredServices, secrets }),
       ...lazyHandlers('sessions', async () => {
         const { openSessions } = await import('./areas/sessions.ts');
-        const { store, handlers } = openSessions({
+        const { store, handlers, counts } = openSessions({
           store: { client: sessionClient, dataDirectory: config.dataDirectory, keys, log },
           sessions: { secret: deriveSecret(secret, 'sessions'), ...config.sessions, log },
           allowsQueryCredentials: config.allowsQueryCredentials,
         });
         sessionStore = store;
+        sessionCounts = counts;
         return handlers;
       }),
       ...cacheHandlers({ services: cacheServices, maxBatchItems: config.maxBatchItems }),

@@ -159,8 +159,8 @@ describe('operations of a cache service', () => {
 
     const text = await (await api.call('/metrics')).text();
 
-    expect(text).toMatch(/^sluice_cache_events\{service="redis",event="misses"\} 1$/m);
-    expect(text).toMatch(/^sluice_cache_events\{service="redis",event="hits"\} 0$/m);
+    expect(text).toMatch(/^sluice_cache_outcomes_total\{service="redis",outcome="miss"\} 1$/m);
+    expect(text).toMatch(/^sluice_cache_outcomes_total\{service="redis",outcome="hit"\} 0$/m);
   });
 
   it('a service that keeps entries near lets every API see what another one changed', async (t) => {

@@ -77,7 +77,7 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
         middleware: [observer, dispatch.middleware],
       }),
   });
-  observeWorkers({ metrics, health: () => fleet.health() });
+  observeWorkers({ metrics, health: () => fleet.health(), isReachable: () => fleet.isReachable });
   const health = new HealthServer({
     ...config.health,
     workers: () => fleet.health(),

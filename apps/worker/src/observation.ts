@@ -1,10 +1,8 @@
 /** This file owns what is told of each attempt and of the workers: one log line, and the metrics of this process. */
 import type { AttemptMiddleware, Outcome } from '@sluice/jobs';
+import { AttemptMetrics } from '@sluice/jobs/metrics';
 import type { WorkerHealth } from '@sluice/jobs/worker';
-import { LATENCY_BUCKETS_SECONDS, type Log, type Metrics } from '@sluice/runtime';
-
-/** Jobs run longer than requests. */
-const ATTEMPT_BUCKETS_SECONDS = [...LATENCY_BUCKETS_SECONDS, 60, 300, 1_800];
+import type { Log, Metrics } from '@sluice/runtime';
 
 /** `jobNames` are the only labels: names come from clients. */
 export function observeAttempts({
@@ -16,27 +14,17 @@ export function observeAttempts({
   metrics: Metrics;
   jobNames: ReadonlySet<string>;
 }): AttemptMiddleware {
-  const attempts = metrics.counter('sluice_job_attempts_total', 'Ended attempts by outcome', [
-    'queue',
-    'job',
-    'outcome',
-    'code',
-  ]);
-  const durations = metrics.histogram(
-    'sluice_job_attempt_duration_seconds',
-    'Time of an attempt',
-    ['queue', 'job'],
-    ATTEMPT_BUCKETS_SECONDS,
-  );
-  // prom-client finds a label set by hashing it; the few sets there are, are kept.
-  const attemptsOf = keptBy((queue, job, outcome, code) => attempts.labels(queue, job, outcome, code));
-  const durationsOf = keptBy((queue, job) => durations.labels(queue, job));
+  const attempts = new AttemptMetrics(metrics);
   return {
-    after({ queue, name, jobId, attempt }, outcome, durationMs) {
+    after({ queue, name, jobId, attempt, waitedMs }, outcome, durationMs) {
       const job = jobNames.has(name) ? name : 'unknown';
       const code = codeOf(outcome);
-      attemptsOf(queue, job, outcome.kind, code).inc();
-      durationsOf(queue, job).observe(durationMs / 1_000);
+      attempts.ended(queue, outcome.kind, code, job);
+      // One that did not begin has neither run nor waited for the last time.
+      if (outcome.kind !== 'postpone') {
+        attempts.ran(queue, job, durationMs);
+        if (waitedMs !== undefined) attempts.waited(queue, waitedMs);
+      }
       const fields = {
         queue,
         job: name,
@@ -70,28 +58,19 @@ export function observeAttempts({
   };
 }
 
-/** The same answer for the same texts. */
-function keptBy<T, P extends string[]>(make: (...texts: P) => T): (...texts: P) => T {
-  const kept = new Map<string, T>();
-  return (...texts) => {
-    const key = texts.join('\n');
-    let found = kept.get(key);
-    if (found === undefined) {
-      found = make(...texts);
-      kept.set(key, found);
-    }
-    return found;
-  };
-}
-
 /** Gauges of the queues served, read at each scrape. */
 export function observeWorkers({
   metrics,
   health,
+  isReachable,
 }: {
   metrics: Metrics;
   health: () => WorkerHealth[];
+  isReachable: () => boolean;
 }): void {
+  metrics.gauge('sluice_redis_up', '1 while Redis answers', ['connection'], (gauge) => {
+    gauge.set({ connection: 'queue' }, isReachable() ? 1 : 0);
+  });
   const gauges: [string, string, (worker: WorkerHealth) => number][] = [
     ['sluice_worker_running_attempts', 'Attempts running now', ({ running }) => running],
     ['sluice_worker_concurrency', 'Attempts that may run at the same time', ({ concurrency }) => concurrency],

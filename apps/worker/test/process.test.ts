@@ -187,10 +187,10 @@ describe.concurrent('a worker process', LONG, () => {
     expect((await it.ask('/readyz')).status).toBe(200);
     const metrics = await (await it.ask('/metrics')).text();
     expect(metrics).toContain(
-      'sluice_job_attempts_total{queue="work",job="example.echo",outcome="completed",code=""} 1',
+      'sluice_job_attempts_total{queue="work",processor="example.echo",outcome="completed",code=""} 1',
     );
     expect(metrics).toContain(
-      'sluice_job_attempts_total{queue="work",job="unknown",outcome="fail",code="unknown_job"} 1',
+      'sluice_job_attempts_total{queue="work",processor="unknown",outcome="fail",code="unknown_job"} 1',
     );
     expect(metrics).toMatch(/^sluice_worker_last_fetch_age_seconds\{queue="work"\} \d/m);
     expect((await it.ask('/nothing')).status).toBe(404);

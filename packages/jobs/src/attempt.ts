@@ -23,6 +23,8 @@ export interface AttemptFacts {
   readonly lostDeliveries: number;
   /** False once it has been started, also when that start came to nothing. */
   readonly isFirstStart: boolean;
+  /** From when it was due to its first start; `undefined` at a later one. */
+  readonly waitedMs?: number | undefined;
   /** The job's own, before its definition's and the worker's. */
   readonly timeoutMs: number | undefined;
   /** Epoch milliseconds; not started by then, it is not started at all. */

@@ -17,9 +17,16 @@ export function factsOf(job: BullJob, queue: string): AttemptFacts {
     payload: job.data,
     lostDeliveries: job.stalledCounter,
     isFirstStart: job.attemptsStarted <= 1,
+    waitedMs: waitedMs(job),
     timeoutMs,
     expiresAt,
   };
+}
+
+/** Of a job that was promoted, nothing; of a parent, with the time of its children. */
+function waitedMs({ attemptsStarted, processedOn, timestamp, opts }: BullJob): number | undefined {
+  if (attemptsStarted > 1 || processedOn === undefined) return undefined;
+  return Math.max(0, processedOn - timestamp - (opts.delay ?? 0));
 }
 
 export class JobSink implements AttemptSink {

@@ -22,6 +22,8 @@ export interface ConsumerOptions {
   run: (job: BullJob, token: string) => Promise<unknown>;
   /** A job that BullMQ failed instead of handing it to `run`, since its failure was already decided. */
   onDeferredFailure: (job: BullJob) => void;
+  /** A job was lost by its worker, whoever that was, and is handed out again. */
+  onStalled: () => void;
   /** Locks that could not be renewed: somebody else may have these jobs by now. */
   onLocksLost: (jobIds: readonly string[]) => void;
   log: Log;
@@ -88,9 +90,10 @@ export class Consumer {
       { onFetched: () => this.#fetched(), onChange: () => this.#onChange?.() },
     );
     this.#worker.on('error', (error) => log.warn({ queue, error }, 'worker error'));
-    this.#worker.on('stalled', (jobId) =>
-      log.warn({ queue, jobId }, 'job lost by its worker, handed out again'),
-    );
+    this.#worker.on('stalled', (jobId) => {
+      log.warn({ queue, jobId }, 'job lost by its worker, handed out again');
+      options.onStalled();
+    });
     this.#worker.on('lockRenewalFailed', (jobIds) => options.onLocksLost(jobIds));
     this.#worker.on('active', () => this.#fetched());
     this.#worker.run().catch((error: unknown) => log.error({ queue, error }, 'worker loop ended'));

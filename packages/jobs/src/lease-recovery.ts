@@ -19,6 +19,7 @@ import type { LeaseSettler } from './lease-settling.ts';
 import { newLockToken } from './lease-token.ts';
 import type { OpenQueue, Queues } from './queues.ts';
 import { recoverLeases } from './scripts.ts';
+import { countStalled } from './stalled.ts';
 
 /** Queues in one page of the register, pages of one round (a queue that moves meanwhile has its turn in the next), and queues looked at side by side. */
 const PAGE_QUEUES = 1_000;
@@ -122,7 +123,9 @@ export class LeaseRecovery {
         },
       }) as Promise<[string[], TakenOver[], number]>;
       const checking = call === 1 ? backend.checkStalled(checkMs) : undefined;
-      const [[, takenOver, lookedAt]] = await Promise.all([recovering, checking]);
+      const [[recovered, takenOver, lookedAt], stalled] = await Promise.all([recovering, checking]);
+      const lost = recovered.length + (stalled?.length ?? 0);
+      if (lost > 0) await countStalled(client, queue.keys, lost);
       await Promise.all(takenOver.map((job) => this.#end(queue, job, token)));
       if (lookedAt < MAX_LEASES_A_CALL) break;
     }

@@ -14,6 +14,7 @@ import { DEFAULT_MAX_RESULT_BYTES } from './define.ts';
 import { readFailure } from './failure.ts';
 import { jobKeys, leaseKeys } from './keys.ts';
 import type { LeaseFacts } from './lease-token.ts';
+import type { LeaseWatch } from './lease-watch.ts';
 import type { StoredOptions } from './options.ts';
 import type { OpenQueue, Queues } from './queues.ts';
 import type { Reader } from './reads.ts';
@@ -57,6 +58,7 @@ export interface LeaseSettlerOptions {
   queues: Queues;
   reader: Pick<Reader, 'find'>;
   clock: Clock;
+  watch?: LeaseWatch | undefined;
 }
 
 export class LeaseSettler {
@@ -116,6 +118,7 @@ export class LeaseSettler {
     const last = isLast ? lastDecision(decision) : decision;
     const state = await failAttempt(await queue.backend(), job, last);
     const { code } = last.failure;
+    this.#options.watch?.ended(queue.name, last.kind, code);
     return state === 'failed' && (code === 'cancelled' || code === 'expired') ? code : state;
   }
 
@@ -151,8 +154,10 @@ export class LeaseSettler {
       for (const [at, prepared] of chunk.entries()) {
         const outcome = outcomes[at] as Outcome;
         const state = STATES[outcome];
-        if (state) results[prepared.index] = { ok: true, settled: settledAs(prepared.lease, state) };
-        else rest.push(this.#finish(queue, prepared, outcome, results));
+        if (state) {
+          results[prepared.index] = { ok: true, settled: settledAs(prepared.lease, state) };
+          if (outcome === COMPLETED) this.#options.watch?.ended(queue.name, 'completed', '');
+        } else rest.push(this.#finish(queue, prepared, outcome, results));
       }
       await Promise.all(rest);
     } catch (error) {
@@ -184,6 +189,7 @@ export class LeaseSettler {
     const { completeByBullMq } = await import('./bull-lease.ts');
     try {
       await completeByBullMq(await queue.backend(), job, text);
+      this.#options.watch?.ended(queue.name, 'completed', '');
       return 'completed';
     } catch (error) {
       if (bullCode(error) !== HAS_FAILED_CHILDREN) throw error;
@@ -232,6 +238,7 @@ interface Prepared {
 /** As complete-jobs.lua says it. */
 type Outcome = 1 | 2 | 3 | 4 | 5 | 6;
 const STATES: Partial<Record<Outcome, JobState>> = { 1: 'completed', 2: 'completed', 3: 'cancelled' };
+const COMPLETED = 1;
 const TO_CANCEL = 4;
 const LOST = 6;
 

@@ -12,6 +12,7 @@ import { readFailure } from './failure.ts';
 import { leasedQueues, leaseKeys } from './keys.ts';
 import type { LeaseSettler } from './lease-settling.ts';
 import { newLockToken } from './lease-token.ts';
+import type { LeaseWatch } from './lease-watch.ts';
 import { type BegunJob, Line } from './line.ts';
 import { attemptLimits, type StoredOptions } from './options.ts';
 import type { OpenQueue } from './queues.ts';
@@ -73,6 +74,7 @@ export interface LeaseTakerOptions {
   maxDeliveries: number;
   /** A queue's name is written down at most this often; whoever looks for lost leases forgets it much later. */
   touchMs: number;
+  watch?: LeaseWatch | undefined;
 }
 
 export class LeaseTaker {
@@ -144,10 +146,18 @@ export class LeaseTaker {
       const refusal = refusals[index];
       line.begun(row.begun);
       if (refusal) ending.push(this.#options.settler.end(queue, row.held, refusal));
-      else leases.push(leaseOf(queue, row));
+      else {
+        leases.push(leaseOf(queue, row));
+        this.#tellWait(queue, row);
+      }
     }
     await Promise.all(ending);
     return leases;
+  }
+
+  #tellWait({ name }: OpenQueue, { facts, createdAt, begun: { opts } }: TakenRow): void {
+    const { watch, clock } = this.#options;
+    if (facts.isFirstStart) watch?.waited(name, Math.max(0, clock.now() - createdAt - (opts.delay ?? 0)));
   }
 
   #refusal({ deferredFailure, facts }: TakenRow): Decision | undefined {

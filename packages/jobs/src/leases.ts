@@ -28,6 +28,7 @@ import {
 } from './lease-settling.ts';
 import { type LeasedJob, LeaseTaker, type TakenLease, type WantedLeases } from './lease-taking.ts';
 import { type LeaseFacts, LeaseMint } from './lease-token.ts';
+import type { LeaseWatch } from './lease-watch.ts';
 import type { Queues } from './queues.ts';
 import type { Reader } from './reads.ts';
 import type { JobsErrorCode } from './schemas.ts';
@@ -43,6 +44,8 @@ export interface LeaseSettings {
   checkMs?: number | undefined;
   /** Deliveries without an outcome after which a job fails; default 10. */
   maxDeliveries?: number | undefined;
+  /** Told of what is handed out and of how attempts end. */
+  watch?: LeaseWatch | undefined;
 }
 
 export interface TakeOptions extends WantedLeases {
@@ -94,13 +97,14 @@ export class Leases {
 
   constructor(options: LeasesOptions) {
     this.#options = options;
-    const { client, keyspace, queues, reader, clock } = options;
+    const { client, keyspace, queues, reader, clock, watch } = options;
     const checkMs = options.checkMs ?? DEFAULT_CHECK_MS;
     const maxDeliveries = options.maxDeliveries ?? DEFAULT_MAX_DELIVERIES;
     this.#mint = new LeaseMint(options.secret ?? randomBytes(32));
-    this.#settler = new LeaseSettler({ client, queues, reader, clock });
+    this.#settler = new LeaseSettler({ client, queues, reader, clock, watch });
     const settler = this.#settler;
-    this.#taker = new LeaseTaker({ client, keyspace, clock, settler, maxDeliveries, touchMs: checkMs });
+    const touchMs = checkMs;
+    this.#taker = new LeaseTaker({ client, keyspace, clock, settler, maxDeliveries, touchMs, watch });
     this.#recovery = new LeaseRecovery({ client, keyspace, queues, settler, clock, checkMs, maxDeliveries });
   }
 

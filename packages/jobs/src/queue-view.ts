@@ -23,6 +23,10 @@ export interface QueueView {
   oldestWaitingMs: number | null;
   /** Jobs a minute over the last five whole minutes, as far as BullMQ's workers count them; 0 when none does. */
   rates: { completedPerMinute: number; failedPerMinute: number };
+  /** Ended for good since the queue was made, as far as workers count them. */
+  finished: { completed: number; failed: number };
+  /** Lost by their worker and handed out again, since the queue was made. */
+  stalled: number;
 }
 
 export interface QueueLimits {
@@ -93,10 +97,20 @@ export class QueueReader {
     const [exists, waiting, active, prioritized, delayed, children, completedCount, failedCount] = reply;
     if (exists === 0) return undefined;
     const workers = await this.#census.count(this.#options.keys.queuePrefix(name), name);
-    const [paused, concurrency, max, duration, nextAt, nextPrioritizedAt, doneMetrics, failedMetrics, group] =
-      reply.slice(8) as Settings;
+    const [
+      paused,
+      concurrency,
+      max,
+      duration,
+      nextAt,
+      nextUrgentAt,
+      doneMetrics,
+      failedMetrics,
+      group,
+      stalled,
+    ] = reply.slice(8) as Settings;
     const now = this.#options.clock.now();
-    const waitingSince = [nextAt, nextPrioritizedAt].filter((at) => at !== null).map(Number);
+    const waitingSince = [nextAt, nextUrgentAt].filter((at) => at !== null).map(Number);
     return {
       name,
       counts: {
@@ -120,6 +134,8 @@ export class QueueReader {
         completedPerMinute: ratePerMinute(doneMetrics, now),
         failedPerMinute: ratePerMinute(failedMetrics, now),
       },
+      finished: { completed: Number(doneMetrics[0][0] ?? 0), failed: Number(failedMetrics[0][0] ?? 0) },
+      stalled: Number(stalled ?? 0),
     };
   }
 }
@@ -134,10 +150,11 @@ type Settings = [
   max: string | null,
   duration: string | null,
   nextAt: string | null,
-  nextPrioritizedAt: string | null,
+  nextUrgentAt: string | null,
   done: Metrics,
   failed: Metrics,
   group: (string | null)[],
+  stalled: string | null,
 ];
 type Summary = [number, number, number, number, number, number, number, number, ...Settings];
 
@@ -151,6 +168,8 @@ function emptyQueue(name: string): QueueView {
     limits: { concurrency: null, rate: null, group: null },
     oldestWaitingMs: null,
     rates: { completedPerMinute: 0, failedPerMinute: 0 },
+    finished: { completed: 0, failed: 0 },
+    stalled: 0,
   };
 }
 

@@ -34,6 +34,7 @@ import { queueKeys } from './keys.ts';
 import { Line } from './line.ts';
 import { groupOf } from './options.ts';
 import { Sandbox } from './sandbox.ts';
+import { countStalled } from './stalled.ts';
 import { Watchdog } from './watchdog.ts';
 
 export const DEFAULT_CONCURRENCY = 10;
@@ -208,6 +209,7 @@ export class JobWorker {
       run: (job, token) => this.#run(job, token),
       onLocksLost: (jobIds) => this.#abortLost(jobIds),
       onDeferredFailure: (job) => void this.#tellDeferred(job),
+      onStalled: () => void countStalled(this.#options.probe, queueKeys(keys, queue), 1),
     });
   }
 

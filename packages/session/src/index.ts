@@ -17,4 +17,4 @@ export type { NewSessionOptions, SessionsOptions } from './options.ts';
 export { RedisSessionDriver } from './redis-driver.ts';
 export { SESSION_ERROR_CODES, type SessionErrorCode } from './schemas.ts';
 export type { Session, SessionData, SessionSummary } from './session.ts';
-export { type IssuedSession, Sessions } from './sessions.ts';
+export { type IssuedSession, type SessionCounts, Sessions } from './sessions.ts';

@@ -49,6 +49,10 @@ export interface IssuedSession {
   session: Session;
 }
 
+export type SessionCounts = Readonly<
+  Record<'created' | 'read' | 'refused' | 'rotated' | 'reused' | 'ended' | 'revoked', number>
+>;
+
 export class Sessions {
   readonly #driver: SessionDriver;
   readonly #mint: TokenMint;
@@ -60,6 +64,7 @@ export class Sessions {
   readonly #whenFull: WhenFull;
   readonly #maxDataBytes: number;
   readonly #log: Log | undefined;
+  readonly #counts = { created: 0, read: 0, refused: 0, rotated: 0, reused: 0, ended: 0, revoked: 0 };
 
   /** Throws `TypeError` for a short secret or a number out of range. */
   constructor(options: SessionsOptions) {
@@ -76,6 +81,11 @@ export class Sessions {
     this.#whenFull = options.whenFull ?? 'end_oldest';
     this.#maxDataBytes = options.maxDataBytes ?? DEFAULT_MAX_DATA_BYTES;
     this.#log = options.log;
+  }
+
+  /** What this process did; `refused` counts tokens without a live session, `reused` those of them that were replaced. */
+  get counts(): SessionCounts {
+    return this.#counts;
   }
 
   /**
@@ -115,6 +125,7 @@ export class Sessions {
       case 'created':
         // Should the old one fail to end, this one is never told to anybody.
         if (replaces !== undefined) await this.end(replaces);
+        this.#counts.created += 1;
         this.#log?.info({ sessionId: creation.record.id }, 'session created');
         return { token, session: sessionOf(creation.record) };
     }
@@ -126,8 +137,12 @@ export class Sessions {
       ? { kind: 'touch', everyMs: this.#touchEveryMs, idleMs: null }
       : { kind: 'look' };
     const presented = this.#mint.read(token);
-    if (!presented) return undefined;
+    if (!presented) {
+      this.#counts.refused += 1;
+      return undefined;
+    }
     const verdict = await this.#driver.present(presented, deed);
+    this.#counts[verdict.kind === 'live' ? 'read' : 'refused'] += 1;
     if (verdict.kind === 'reused') this.#tellReuse(presented);
     return verdict.kind === 'live' ? sessionOf(verdict.record) : undefined;
   }
@@ -201,6 +216,7 @@ export class Sessions {
       nextHash: next.presented.hash,
       overlapMs,
     });
+    this.#counts.rotated += 1;
     this.#log?.info({ sessionId: record.id }, 'session rotated');
     return { token: next.token, session: sessionOf(record) };
   }
@@ -211,6 +227,7 @@ export class Sessions {
     if (!presented) return false;
     const verdict = await this.#driver.present(presented, { kind: 'end' });
     if (verdict.kind !== 'live') return false;
+    this.#counts.ended += 1;
     this.#log?.info({ sessionId: presented.id }, 'session ended');
     return true;
   }
@@ -229,8 +246,10 @@ export class Sessions {
   /** Ends one session of the user by its id; false when the user has no such session. */
   async revoke(userId: string, sessionId: string): Promise<boolean> {
     const isRevoked = await this.#driver.revoke({ user: this.#tagOf(userId), id: sessionId });
-    if (isRevoked) this.#log?.info({ sessionId }, 'session revoked');
-    return isRevoked;
+    if (!isRevoked) return false;
+    this.#counts.revoked += 1;
+    this.#log?.info({ sessionId }, 'session revoked');
+    return true;
   }
 
   /**
@@ -242,6 +261,7 @@ export class Sessions {
       kind: 'revoke_others',
       memoryMs: this.#absoluteMs,
     });
+    this.#counts.revoked += ended;
     this.#log?.info({ sessionId: record.id, ended }, 'other sessions revoked');
     return ended;
   }
@@ -249,6 +269,7 @@ export class Sessions {
   /** Ends all sessions of the user, logins under way included, in one step; answers how many were live. */
   async revokeAll(userId: string): Promise<number> {
     const ended = await this.#driver.revokeAll(this.#tagOf(userId), this.#absoluteMs);
+    this.#counts.revoked += ended;
     this.#log?.info({ ended }, 'sessions of a user revoked');
     return ended;
   }
@@ -260,6 +281,7 @@ export class Sessions {
       const counts = await Promise.all(page.map((user) => this.#driver.revokeAll(user, this.#absoluteMs)));
       for (const count of counts) ended += count;
     }
+    this.#counts.revoked += ended;
     this.#log?.warn({ ended }, 'sessions of everyone revoked');
     return ended;
   }
@@ -298,6 +320,7 @@ export class Sessions {
   }
 
   #tellReuse({ id }: PresentedToken): void {
+    this.#counts.reused += 1;
     this.#log?.warn({ sessionId: id }, 'replaced session token shown again');
   }
 }

@@ -1,5 +1,5 @@
 /** This file owns the wiring of sessions: their store and routes. */
-import { Sessions, type SessionsOptions } from '@sluice/session';
+import { type SessionCounts, Sessions, type SessionsOptions } from '@sluice/session';
 import { sessionHandlers } from '../routes/sessions.ts';
 import { SessionStore, type SessionStoreOptions } from '../session-store.ts';
 import type { AreaHandlers } from './lazy-handlers.ts';
@@ -9,10 +9,11 @@ export function openSessions(options: {
   store: SessionStoreOptions;
   sessions: Omit<SessionsOptions, 'driver'>;
   allowsQueryCredentials: boolean;
-}): { store: SessionStore; handlers: AreaHandlers<'sessions'> } {
+}): { store: SessionStore; handlers: AreaHandlers<'sessions'>; counts: SessionCounts } {
   const store = new SessionStore(options.store);
   store.start();
   const sessions = new Sessions({ driver: store.driver, ...options.sessions });
   const { allowsQueryCredentials } = options;
-  return { store, handlers: sessionHandlers({ sessions, allowsQueryCredentials }) };
+  const handlers = sessionHandlers({ sessions, allowsQueryCredentials });
+  return { store, handlers, counts: sessions.counts };
 }
