@@ -103,6 +103,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     subscriber: connections.role('queue', 'subscriber'),
     keys,
     maxDataBytes: config.maxValueBytes,
+    openDurable: () => connections.forProof('queue'),
     leases: {
       ...config.leases,
       secret: deriveSecret(secret, 'leases'),

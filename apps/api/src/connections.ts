@@ -29,6 +29,7 @@ export class Connections implements Service {
   readonly #roles: RolesConfig;
   readonly #log: Log;
   readonly #clients = new Map<string, Held>();
+  readonly #forProof: RedisClient[] = [];
 
   constructor(options: { roles: RolesConfig; log: Log }) {
     this.#roles = options.roles;
@@ -39,6 +40,14 @@ export class Connections implements Service {
   role(role: Role, profile: Profile = 'request'): RedisClient {
     const name = profile === 'request' ? role : `${role}-${profile}`;
     return this.#open(name, this.#roles.redis[role], { profile, isOptional: false, isRole: true });
+  }
+
+  /** One more client of a role, of profile `proof`, for a single owner who may hold it up: nobody asks how it is. */
+  forProof(role: Role): RedisClient {
+    const config = this.#roles.redis[role];
+    const client = connect({ config, profile: 'proof', name: `api-${role}-proof`, log: this.#log });
+    this.#forProof.push(client);
+    return client;
   }
 
   /** A client under a name of its own, for a cache service with its own Redis. */
@@ -87,6 +96,7 @@ export class Connections implements Service {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#clients.values()].map(({ client }) => close(client)));
+    const held = [...this.#clients.values()].map(({ client }) => client);
+    await Promise.all([...held, ...this.#forProof].map((client) => close(client)));
   }
 }

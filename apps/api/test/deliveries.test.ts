@@ -31,7 +31,13 @@ describe('POST /deliveries', () => {
     const ref = (await answer.json()) as { id: string };
     expect([answer.status, ref]).toEqual([
       201,
-      { id: expect.stringMatching(/^j_/), queue: 'deliveries', name: 'delivery', state: 'waiting' },
+      {
+        id: expect.stringMatching(/^j_/),
+        queue: 'deliveries',
+        name: 'delivery',
+        state: 'waiting',
+        durability: 'memory',
+      },
     ]);
     expect(answer.headers.get('location')).toBe(`/api/v2/queues/deliveries/jobs/${ref.id}`);
     expect(await dataOf(api, ref.id)).toEqual({
@@ -102,6 +108,7 @@ describe('POST /deliveries', () => {
     expect(all.status).toBe(201);
     expect(await all.json()).toEqual({
       resource: [1, 2].map(() => ({ id: expect.stringMatching(/^j_/), success: true })),
+      durability: 'memory',
     });
     expect([none.status, some.status]).toEqual([400, 400]);
     const { error } = (await none.json()) as { error: { code: number; context: Record<string, unknown> } };

@@ -22,9 +22,9 @@ describe('queues', () => {
     const programs = await here.lines('queues', 'list', '--json');
 
     expect(listed.stdout).toMatch(
-      /^QUEUE +STATE +WAITING +ACTIVE +DELAYED +FAILED +COMPLETED +OLDEST +WORKERS\n/,
+      /^QUEUE +STATE +WAITING +ACTIVE +DELAYED +FAILED +COMPLETED +OLDEST +WORKERS +DURABILITY\n/,
     );
-    expect(listed.stdout).toMatch(new RegExp(`^${queue} +open +3 +0 +0 +0 +0 +\\w+ +\\d+$`, 'm'));
+    expect(listed.stdout).toMatch(new RegExp(`^${queue} +open +3 +0 +0 +0 +0 +\\w+ +\\d+ +memory$`, 'm'));
     expect(programs).toContainEqual(expect.objectContaining({ name: queue, is_paused: false }));
   });
 

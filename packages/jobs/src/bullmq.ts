@@ -107,7 +107,8 @@ export class BatchingBackend extends RedisQueueBackend {
     const run: Insertion[] = [];
     const flush = async () => {
       for (const batch of batches(run)) {
-        outcomes.push(...(await insertBatch(this.#client, this.#keys, batch)).outcomes);
+        const reply = await insertBatch(this.#client, this.#keys, batch, 'any');
+        if ('outcomes' in reply) outcomes.push(...reply.outcomes);
       }
       run.length = 0;
     };

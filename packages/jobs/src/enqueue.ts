@@ -5,11 +5,12 @@ import { type BacklogBound, reserve } from './backlog.ts';
 import { check, dataText, invalid } from './data.ts';
 import type { GroupCommit, InsertResult } from './group-commit.ts';
 import { newJobId } from './ids.ts';
-import type { Insertion, InsertOutcome } from './insertion.ts';
+import type { Insertion } from './insertion.ts';
 import { digest, idempotencyRecord } from './keys.ts';
 import { type StoredOptions, storedOptions } from './options.ts';
 import type { OpenQueue, Queues } from './queues.ts';
 import {
+  type Durability,
   idempotencyKeySchema,
   type JobOptions,
   type JobState,
@@ -43,6 +44,8 @@ export interface EnqueuedJob {
   created: boolean;
   /** Its deduplication id belongs to job `id`, so this one was dropped (`keep_last`: kept for later). */
   deduplicated: boolean;
+  /** What holds it for certain: its queue's durability when it was written. */
+  durability: Durability;
 }
 
 /** `error` is a `DomainError`, or what ioredis rejected with. */
@@ -153,19 +156,21 @@ export class Enqueuer {
   }
 }
 
-/** Throws `idempotency_mismatch`, and what Redis said against this job alone. */
+/** Throws `idempotency_mismatch`, `durability_not_confirmed`, and what Redis said against this job alone. */
 function enqueued(
   queue: OpenQueue,
   { insertion, firstState }: Prepared,
-  outcome: InsertOutcome,
+  outcome: Exclude<InsertResult, { kind: 'rejected' }>,
 ): EnqueuedJob {
-  const job = {
+  if (outcome.shortfall !== undefined && 'id' in outcome) throw notConfirmed(queue, outcome);
+  const job: EnqueuedJob = {
     id: '',
     queue: queue.name,
     name: insertion.name,
-    state: firstState as EnqueuedJob['state'],
+    state: firstState,
     created: false,
     deduplicated: false,
+    durability: outcome.durability ?? 'memory',
   };
   switch (outcome.kind) {
     case 'inserted':
@@ -187,6 +192,17 @@ function enqueued(
     case 'failed':
       throw new Error(outcome.message);
   }
+}
+
+export function notConfirmed(
+  queue: OpenQueue,
+  { id, durability, shortfall }: { id: string; durability?: string; shortfall?: string | undefined },
+): DomainError<JobsErrorCode> {
+  return new DomainError(
+    'durability_not_confirmed',
+    `Job ${id} of queue ${queue.name} was written, and may be lost with its server: ${shortfall}.`,
+    { details: { outcome: 'unknown', queue: queue.name, id, durability } },
+  );
 }
 
 function firstState({ delay, priority }: StoredOptions): JobState {

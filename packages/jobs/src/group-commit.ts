@@ -1,18 +1,29 @@
 /**
  * This file owns the writing of many callers' jobs together: what callers of few jobs enqueue into one queue in one turn
- * of the event loop leaves in one script call. No flush waits for the one before; each caller waits for its own only.
+ * of the event loop leaves in one script call. No flush waits for the one before; each caller waits for its own only. Jobs
+ * of a queue with a durability leave by its lane.
  */
 import type { Keyspace } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
 import { DomainError } from '@sluice/runtime';
-import { batches, type Insertion, type InsertOutcome, insertBatch } from './insertion.ts';
+import type { DurableConnections } from './durable-connections.ts';
+import { DurableLane, type LaneResult, type ProvenDurability } from './durable-lane.ts';
+import {
+  type AssumedDurability,
+  batches,
+  type Insertion,
+  type InsertOutcome,
+  insertBatch,
+} from './insertion.ts';
 import { type OpenQueue, registerQueue } from './queues.ts';
-import type { JobsErrorCode } from './schemas.ts';
+import type { Durability, JobsErrorCode } from './schemas.ts';
 
 /** A caller that brings so many does not wait for others: Redis works on them while more are being read. */
 const READY_JOBS = 32;
 /** Jobs that are on their way; more are refused, since each holds its data in memory. */
 const MAX_UNSETTLED_JOBS = 50_000;
+/** A queue's durability is learnt from Redis' answer; one that changes more often than this meanwhile is not followed. */
+const MAX_REDIRECTIONS = 3;
 
 /** One caller's jobs, which may leave in several batches. */
 interface Caller {
@@ -28,23 +39,33 @@ interface Waiting {
   index: number;
 }
 
-/** `failed` with what ioredis rejected with: whether the job is in is for that error to say. */
-export type InsertResult = InsertOutcome | { kind: 'rejected'; error: unknown };
+/**
+ * - what came of it; with `durability` unless that is `memory`, and then with the `shortfall` if it was not proven
+ * - `rejected` with what ioredis rejected with: whether the job is in is for that error to say
+ */
+export type InsertResult =
+  | (InsertOutcome & { durability?: ProvenDurability; shortfall?: string | undefined })
+  | { kind: 'rejected'; error: unknown };
 
 export class GroupCommit {
   readonly #client: RedisClient;
   readonly #keyspace: Keyspace;
+  readonly #connections: DurableConnections;
+  readonly #assumed: AssumedDurability;
+  readonly #lanes = new Map<ProvenDurability, DurableLane>();
   #waiting = new Map<OpenQueue, Waiting[]>();
   #isScheduled = false;
   #unsettled = 0;
 
-  constructor(options: { client: RedisClient; keys: Keyspace }) {
+  constructor(options: { client: RedisClient; keys: Keyspace; durable: DurableConnections }) {
     this.#client = options.client;
     this.#keyspace = options.keys;
+    this.#connections = options.durable;
+    this.#assumed = options.durable.arePossible ? 'memory' : 'any';
   }
 
   /** Resolves when Redis has the job, with what came of it. Rejects as ioredis does, or with `overloaded`. */
-  async add(queue: OpenQueue, job: Insertion): Promise<InsertOutcome> {
+  async add(queue: OpenQueue, job: Insertion): Promise<Exclude<InsertResult, { kind: 'rejected' }>> {
     const [result] = await this.addAll(queue, [job]);
     if (result === undefined) throw new TypeError('a job left without an outcome');
     if (result.kind === 'rejected') throw result.error;
@@ -87,25 +108,98 @@ export class GroupCommit {
     for (const [queue, waiting] of all) this.#send(queue, waiting);
   }
 
-  #send(queue: OpenQueue, waiting: readonly Waiting[]): void {
+  #send(queue: OpenQueue, waiting: readonly Waiting[], redirections = 0): void {
+    const { durability } = queue;
+    if (durability !== 'memory') {
+      void this.#insertProven(queue, durability, waiting, redirections);
+      return;
+    }
     let from = 0;
     for (const batch of batches(waiting.map(({ job }) => job))) {
-      void this.#insert(queue, batch, waiting.slice(from, from + batch.length));
+      void this.#insert(queue, batch, waiting.slice(from, from + batch.length), redirections);
       from += batch.length;
     }
   }
 
-  async #insert(queue: OpenQueue, batch: readonly Insertion[], waiting: readonly Waiting[]): Promise<void> {
+  async #insert(
+    queue: OpenQueue,
+    batch: readonly Insertion[],
+    waiting: readonly Waiting[],
+    redirections: number,
+  ): Promise<void> {
     try {
       const registering = queue.isRegistered ? undefined : this.#register(queue);
-      const { isNewQueue, outcomes } = await insertBatch(this.#client, queue.keys, batch);
+      const reply = await insertBatch(this.#client, queue.keys, batch, this.#assumed);
+      if ('durability' in reply) return this.#redirect(queue, reply.durability, waiting, redirections);
       // New though registered: it was obliterated since, and its name with it.
-      await (registering ?? (isNewQueue ? this.#register(queue) : undefined));
-      settleAll(waiting, (index) => outcomes[index] as InsertOutcome);
+      await (registering ?? (reply.isNewQueue ? this.#register(queue) : undefined));
+      this.#settle(waiting, (index) => reply.outcomes[index] as InsertOutcome);
     } catch (error) {
-      settleAll(waiting, () => ({ kind: 'rejected', error }));
-    } finally {
-      this.#unsettled -= waiting.length;
+      this.#settle(waiting, () => ({ kind: 'rejected', error }));
+    }
+  }
+
+  async #insertProven(
+    queue: OpenQueue,
+    durability: ProvenDurability,
+    waiting: readonly Waiting[],
+    redirections: number,
+  ): Promise<void> {
+    const registering = queue.isRegistered ? undefined : this.#register(queue);
+    const jobs = waiting.map(({ job }) => job);
+    const { isNewQueue, results } = await this.#laneOf(durability).write(queue, jobs);
+    await (registering ?? (isNewQueue ? this.#register(queue) : undefined));
+    const elsewhere = waiting.filter((_, index) => results[index]?.kind === 'elsewhere');
+    const here = waiting.flatMap((each, index) => {
+      const result = results[index] as LaneResult;
+      return result.kind === 'elsewhere' ? [] : [{ each, result }];
+    });
+    this.#settle(
+      here.map(({ each }) => each),
+      (index) => {
+        const { result } = here[index] as (typeof here)[number];
+        return result.kind === 'rejected'
+          ? result
+          : { ...result.outcome, durability, shortfall: result.shortfall };
+      },
+    );
+    const changed = results.find((result) => result.kind === 'elsewhere');
+    if (changed) this.#redirect(queue, changed.durability, elsewhere, redirections);
+  }
+
+  /** To the queue's durability as Redis has just told it. */
+  #redirect(
+    queue: OpenQueue,
+    durability: Durability,
+    waiting: readonly Waiting[],
+    redirections: number,
+  ): void {
+    queue.durability = durability;
+    if (redirections < MAX_REDIRECTIONS) {
+      this.#send(queue, waiting, redirections + 1);
+      return;
+    }
+    const message = `the durability of queue ${queue.name} is being changed; nothing was written`;
+    const error = new DomainError<JobsErrorCode>('overloaded', message);
+    this.#settle(waiting, () => ({ kind: 'rejected', error }));
+  }
+
+  #laneOf(durability: ProvenDurability): DurableLane {
+    let lane = this.#lanes.get(durability);
+    if (!lane) {
+      lane = new DurableLane({ durability, connections: this.#connections });
+      this.#lanes.set(durability, lane);
+    }
+    return lane;
+  }
+
+  #settle(waiting: readonly Waiting[], resultOf: (index: number) => InsertResult): void {
+    this.#unsettled -= waiting.length;
+    for (let at = 0; at < waiting.length; at += 1) {
+      const { caller, index } = waiting[at] as Waiting;
+      caller.outcomes[index] = resultOf(at);
+      caller.unsettled -= 1;
+      if (caller.unsettled === 0) caller.settle(caller.outcomes);
     }
   }
 
@@ -117,14 +211,5 @@ export class GroupCommit {
     } catch {
       queue.isRegistered = false;
     }
-  }
-}
-
-function settleAll(waiting: readonly Waiting[], resultOf: (index: number) => InsertResult): void {
-  for (let at = 0; at < waiting.length; at += 1) {
-    const { caller, index } = waiting[at] as Waiting;
-    caller.outcomes[index] = resultOf(at);
-    caller.unsettled -= 1;
-    if (caller.unsettled === 0) caller.settle(caller.outcomes);
   }
 }

@@ -1,7 +1,7 @@
 /** This file owns one call of the batch insert: jobs to the arguments of its script, its reply to an outcome a job. */
-import type { RedisClient, ScriptValue } from '@sluice/redis';
+import type { ChainableCommander, RedisClient, ScriptValue } from '@sluice/redis';
 import { deduplicationKeys, type QueueKeys } from './keys.ts';
-import type { JobState } from './schemas.ts';
+import type { Durability, JobState } from './schemas.ts';
 import { insertJobs } from './scripts.ts';
 
 /** Lua's `unpack` holds some thousands of values, and 500 jobs hold Redis for about 5 ms. */
@@ -45,12 +45,35 @@ export interface InsertReply {
   outcomes: InsertOutcome[];
 }
 
+/** What the caller takes the queue's setting to be; `any`: nobody waits for it. */
+export type AssumedDurability = Durability | 'any';
+
+/** The queue's durability is another than was assumed, so nothing was written. */
+export interface OtherDurability {
+  durability: Durability;
+}
+
 /** Inserts at most `MAX_INSERT_JOBS` jobs in one atomic step. Rejects as ioredis does; then none of them is known to be in. */
 export async function insertBatch(
   client: RedisClient,
   keys: QueueKeys,
   jobs: readonly Insertion[],
-): Promise<InsertReply> {
+  durability: AssumedDurability,
+): Promise<InsertReply | OtherDurability> {
+  return readReply(await insertJobs.run(client, insertInput(keys, jobs, durability)), jobs);
+}
+
+/** The same as one command of a pipeline, whose reply is for `readReply`. */
+export function queueBatch(
+  pipeline: ChainableCommander,
+  keys: QueueKeys,
+  jobs: readonly Insertion[],
+  durability: AssumedDurability,
+): void {
+  insertJobs.queueInTurn(pipeline, insertInput(keys, jobs, durability));
+}
+
+function insertInput(keys: QueueKeys, jobs: readonly Insertion[], durability: AssumedDurability) {
   const kinds = new Kinds();
   const moreKeys: string[] = [];
   const moreArgs: ScriptValue[] = [];
@@ -66,15 +89,28 @@ export async function insertBatch(
       moreArgs.push(job.once.fingerprint);
     }
   }
-  const [isNew, outcomes] = (await insertJobs.run(client, {
+  return {
     keys,
-    args: { kinds: kinds.json(), count: jobs.length },
+    args: { kinds: kinds.json(), count: jobs.length, durability: ASSUMED[durability] },
     moreKeys,
     moreArgs,
-  })) as [number, RawOutcome[]];
+  };
+}
+
+const ASSUMED = {
+  any: '*',
+  memory: '',
+  aof: 'aof',
+  replica: 'replica',
+  'aof+replica': 'aof+replica',
+} as const satisfies Record<AssumedDurability, string>;
+
+export function readReply(reply: unknown, jobs: readonly Insertion[]): InsertReply | OtherDurability {
+  const [isNew, rest] = reply as [number, RawOutcome[] | string];
+  if (typeof rest === 'string') return { durability: (rest || 'memory') as Durability };
   return {
     isNewQueue: isNew === 1,
-    outcomes: outcomes.map((outcome, index) => readOutcome(outcome, (jobs[index] as Insertion).id)),
+    outcomes: rest.map((outcome, index) => readOutcome(outcome, (jobs[index] as Insertion).id)),
   };
 }
 

@@ -4,6 +4,7 @@ import type { RedisClient } from '@sluice/redis';
 import { type Clock, systemClock } from '@sluice/runtime';
 import { Actions, type CancelOutcome, type JobPatch, type LogPage } from './actions.ts';
 import { BullMqLoader } from './bullmq-loader.ts';
+import { DurableConnections } from './durable-connections.ts';
 import {
   DEFAULT_IDEMPOTENCY_WINDOW_MS,
   DEFAULT_MAX_DATA_BYTES,
@@ -47,6 +48,12 @@ export interface JobsOptions {
   /** Of a job's data as JSON; default 1 MiB. */
   maxDataBytes?: number | undefined;
   leases?: LeaseSettings | undefined;
+  /**
+   * Makes one more client of profile `proof` that is used by nobody else: writes that are to be proven hold it up. Asked for
+   * at most twelve times, when a queue with a durability is first written to; they stay the caller's to close. Without it nobody waits
+   * here: every job is told to be in `memory`, and no queue can be given another durability.
+   */
+  openDurable?: (() => RedisClient) | undefined;
 }
 
 /**
@@ -75,7 +82,8 @@ export class Jobs {
     const idempotencyWindowMs = options.idempotencyWindowMs ?? DEFAULT_IDEMPOTENCY_WINDOW_MS;
     this.#bullmq = new BullMqLoader(client);
     const queues = new Queues({ bullmq: this.#bullmq, keys });
-    const commits = new GroupCommit({ client, keys });
+    const durable = new DurableConnections(options.openDurable);
+    const commits = new GroupCommit({ client, keys, durable });
     const reader = new Reader({ client, queues, clock });
     this.#enqueuer = new Enqueuer({ client, queues, commits, clock, idempotencyWindowMs, maxDataBytes });
     this.#reader = reader;
@@ -86,7 +94,7 @@ export class Jobs {
     this.#actions = new Actions({ client, queues, reader, clock, maxDataBytes });
     this.#massActions = new MassActions({ client, keys, queues, reader, clock });
     this.schedulers = new Schedulers({ client, keys, queues, clock, maxDataBytes });
-    this.flows = new Flows({ client, keys, queues, reader, clock, maxDataBytes });
+    this.flows = new Flows({ client, keys, queues, reader, clock, maxDataBytes, durable });
     this.leases = new Leases({
       ...options.leases,
       client,
@@ -96,10 +104,13 @@ export class Jobs {
       reader,
       clock,
     });
-    this.#settings = new QueueSettings({ client, keys, queues });
+    this.#settings = new QueueSettings({ client, keys, queues, durable });
   }
 
-  /** Resolves when Redis holds the job. Codes: `idempotency_mismatch`, `overloaded`, `quota_backlog_exceeded`. */
+  /**
+   * Resolves when Redis holds the job as its queue's durability asks. Codes: `idempotency_mismatch`, `overloaded`,
+   * `quota_backlog_exceeded`, `durability_unavailable`, `durability_not_confirmed`.
+   */
   enqueue(queue: string, job: NewJob, options: EnqueueOptions = {}): Promise<EnqueuedJob> {
     return this.#enqueuer.enqueue(queue, job, options);
   }
@@ -202,6 +213,7 @@ export class Jobs {
     return await this.queue(queue);
   }
 
+  /** Code `durability_refused`: Redis could not prove a write so. */
   async setLimits(queue: string, limits: QueueLimitsPatch): Promise<QueueView> {
     await this.#settings.limit(queue, limits);
     return await this.queue(queue);

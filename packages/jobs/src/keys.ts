@@ -16,6 +16,8 @@
  * | `{queuePrefix}:{queue}:sluice:leases` | zset of leased jobs by the time their lease runs out | each is settled, or looked at when it has run out |
  * | `{prefix}:jobs:leased` | set of the names of queues that may have leases | a queue has none left, and nothing active |
  *
+ * BullMQ's hash of a queue's settings (`meta`) holds ours as well: `group.*`, `sluice.stalled` and `sluice.durability`.
+ *
  * Two fields of ours are in a job's hash, and go with it: `sluice:lease`, the token under which it was last settled, and
  * `sluice:until`, when the attempt of a leased job with a timeout has to be over.
  */

@@ -5,7 +5,7 @@ import { type Clock, DomainError } from '@sluice/runtime';
 import { metricsKeys, queueRegistry } from './keys.ts';
 import { type GroupLimits, readGroupLimits } from './queue-settings.ts';
 import { knownQueues, type OpenQueue, type Queues } from './queues.ts';
-import { type JobsErrorCode, LISTED_STATES, type ListedState } from './schemas.ts';
+import { type Durability, type JobsErrorCode, LISTED_STATES, type ListedState } from './schemas.ts';
 import { queueSummary } from './scripts.ts';
 import { WorkerCensus } from './worker-census.ts';
 
@@ -19,6 +19,8 @@ export interface QueueView {
   /** Connected to it; `null` when Redis does not tell. */
   workers: number | null;
   limits: QueueLimits;
+  /** What must hold a job before its enqueueing is answered. */
+  durability: Durability;
   /** Milliseconds since the job next in line was enqueued; `null` when none waits. */
   oldestWaitingMs: number | null;
   /** Jobs a minute over the last five whole minutes, as far as BullMQ's workers count them; 0 when none does. */
@@ -108,6 +110,7 @@ export class QueueReader {
       failedMetrics,
       group,
       stalled,
+      durability,
     ] = reply.slice(8) as Settings;
     const now = this.#options.clock.now();
     const waitingSince = [nextAt, nextUrgentAt].filter((at) => at !== null).map(Number);
@@ -129,6 +132,7 @@ export class QueueReader {
         rate: max === null || duration === null ? null : { max: Number(max), durationMs: Number(duration) },
         group: readGroupLimits(group) ?? null,
       },
+      durability: durability ?? 'memory',
       oldestWaitingMs: waitingSince.length === 0 ? null : Math.max(0, now - Math.min(...waitingSince)),
       rates: {
         completedPerMinute: ratePerMinute(doneMetrics, now),
@@ -155,6 +159,7 @@ type Settings = [
   failed: Metrics,
   group: (string | null)[],
   stalled: string | null,
+  durability: Durability | null,
 ];
 type Summary = [number, number, number, number, number, number, number, number, ...Settings];
 
@@ -166,6 +171,7 @@ function emptyQueue(name: string): QueueView {
     isPaused: false,
     workers: null,
     limits: { concurrency: null, rate: null, group: null },
+    durability: 'memory',
     oldestWaitingMs: null,
     rates: { completedPerMinute: 0, failedPerMinute: 0 },
     finished: { completed: 0, failed: 0 },

@@ -5,7 +5,7 @@ import { DomainError } from '@sluice/runtime';
 import type { BatchingBackend } from './bullmq.ts';
 import type { BullMqLoader } from './bullmq-loader.ts';
 import { type QueueKeys, queueKeys, queueRegistry } from './keys.ts';
-import { type JobsErrorCode, queueNameSchema } from './schemas.ts';
+import { type Durability, type JobsErrorCode, queueNameSchema } from './schemas.ts';
 
 /** A caller may name any number of queues; a process remembers this many. An open queue is an object, not a connection. */
 const MAX_OPEN_QUEUES = 2_000;
@@ -17,6 +17,8 @@ export interface OpenQueue {
   backend(): Promise<BatchingBackend>;
   /** Whether this process has put its name into the registry since it opened it. */
   isRegistered: boolean;
+  /** As Redis told it last; the insert checks it. */
+  durability: Durability;
 }
 
 export class Queues {
@@ -50,6 +52,7 @@ export class Queues {
         return backend;
       },
       isRegistered: false,
+      durability: 'memory',
     };
     this.#open.set(name, queue);
     if (this.#open.size > MAX_OPEN_QUEUES) this.#forgetOldest();

@@ -258,7 +258,17 @@ const rateLimitSchema = z.strictObject({
   duration: z.int().min(1).max(86_400_000),
 });
 
-/** A queue's own bounds; `null` takes one away, what is absent stays. */
+/**
+ * Where a job is when its enqueueing is answered, beside the memory of Redis' primary:
+ * - `memory` (default) nowhere for certain
+ * - `aof` in the primary's append-only file, on disk
+ * - `replica` in the memory of one replica
+ * - `aof+replica` on disk at the primary and at one replica
+ */
+export const DURABILITIES = ['memory', 'aof', 'replica', 'aof+replica'] as const;
+export type Durability = (typeof DURABILITIES)[number];
+
+/** A queue's own bounds and its durability; `null` takes one away, what is absent stays. */
 export const queueLimitsSchema = z.strictObject({
   /** Jobs at work at the same time on all workers together. */
   concurrency: z.int().min(1).max(100_000).nullish(),
@@ -267,6 +277,7 @@ export const queueLimitsSchema = z.strictObject({
   group: z
     .strictObject({ concurrency: z.int().min(1).max(10_000).nullish(), rate: rateLimitSchema.nullish() })
     .nullish(),
+  durability: z.enum(DURABILITIES).nullish(),
 });
 export type QueueLimitsPatch = z.infer<typeof queueLimitsSchema>;
 
@@ -308,6 +319,9 @@ export const failureCodeSchema = z.enum(FAILURE_CODES);
  * - `flow_spans_slots` its queues lie in different slots of the Cluster
  * - `overloaded` too many jobs of this process are on their way to Redis
  * - `quota_backlog_exceeded` as many jobs of this caller wait in the queue as may
+ * - `durability_refused` Redis, as it is, cannot give a queue this durability
+ * - `durability_unavailable` the queue's durability cannot be had just now; nothing was written
+ * - `durability_not_confirmed` the job was written, and what its queue's durability asks for did not come in time
  * - `waiters_full` the process holds as many waits and streams as it may
  * - `lease_refused` no lease of ours, or one of another key
  * - `lease_lost` it ran out, or its job was settled or removed: whatever was done under it, somebody else may do again
@@ -326,6 +340,9 @@ export const JOBS_ERROR_CODES = [
   'flow_spans_slots',
   'overloaded',
   'quota_backlog_exceeded',
+  'durability_refused',
+  'durability_unavailable',
+  'durability_not_confirmed',
   'waiters_full',
   'lease_refused',
   'lease_lost',

@@ -20,9 +20,15 @@ export const insertJobs = defineScript({
     'turns',
     'last_jobs',
   ],
-  args: ['kinds', 'count'],
+  args: ['kinds', 'count', 'durability'],
   moreKeys: true,
   moreArgs: true,
+});
+
+export const touchJob = defineScript({
+  source: at('touch-job'),
+  keys: ['job', 'id'],
+  args: [],
 });
 
 export const lineUp = defineScript({

@@ -35,6 +35,7 @@ describe('enqueue', () => {
       state: 'waiting',
       created: true,
       deduplicated: false,
+      durability: 'memory',
     });
     expect([delayed.state, prioritized.state]).toEqual(['delayed', 'prioritized']);
     expect((await jobs.queue('mail')).counts).toEqual({

@@ -10,11 +10,12 @@ export type RedisClient = Redis | Cluster;
 /**
  * What a client does while Redis is away:
  * - `request` fails at once (nothing queues, nothing is resent) and bounds every answer: for whoever has a caller waiting
+ * - `proof` the same with a little more time, for a single owner that has WAIT hold it up
  * - `worker` never gives up and never times a command out: a completed job must not be failed because its answer was slow.
  *   A socket that stays silent for 30 s is rebuilt
  * - `subscriber` never gives up and resubscribes
  */
-export type Profile = 'request' | 'worker' | 'subscriber';
+export type Profile = 'request' | 'proof' | 'worker' | 'subscriber';
 
 export interface ConnectOptions {
   config: RedisConfig;
@@ -26,6 +27,8 @@ export interface ConnectOptions {
 
 /** A request has 2 s in all; the rest is for us. */
 export const REQUEST_COMMAND_TIMEOUT_MS = 1_500;
+/** A proof is waited for by Redis for 1.4 s at most; a request has 1.8 s. */
+const PROOF_COMMAND_TIMEOUT_MS = 1_700;
 const REQUEST_SOCKET_TIMEOUT_MS = 5_000;
 /** Above BullMQ's drain delay (5 s) and the longest script. */
 const WORKER_SOCKET_TIMEOUT_MS = 30_000;
@@ -124,12 +127,13 @@ function clientOptions({ config, profile, name }: ConnectOptions): PlainOptions 
   };
   switch (profile) {
     case 'request':
+    case 'proof':
       return {
         ...common,
         reconnectOnError: leaveReadonly('fail'),
         enableOfflineQueue: false,
         maxRetriesPerRequest: 0,
-        commandTimeout: REQUEST_COMMAND_TIMEOUT_MS,
+        commandTimeout: profile === 'proof' ? PROOF_COMMAND_TIMEOUT_MS : REQUEST_COMMAND_TIMEOUT_MS,
         socketTimeout: REQUEST_SOCKET_TIMEOUT_MS,
         connectTimeout: 2_000,
       };

@@ -25,7 +25,7 @@ const REFUSED_BY_SERVER: readonly [RegExp, RedisFaultKind][] = [
   [/\bOOM command not allowed/, 'oom'],
   [/^BUSY\b/, 'busy'],
   [
-    /^(MASTERDOWN|CLUSTERDOWN|TRYAGAIN|ERR max number of clients|Too many Cluster redirections)\b/,
+    /^(MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|ERR max number of clients|Too many Cluster redirections)\b/,
     'unavailable',
   ],
 ];
@@ -50,6 +50,11 @@ export function redisFault(error: unknown): RedisFault | undefined {
     if (fault) return fault;
   }
   return undefined;
+}
+
+/** Another node of the Cluster has the slot, for good or for this command. */
+export function hasMovedSlot(error: unknown): boolean {
+  return error instanceof Error && /^(MOVED|ASK) /.test(error.message);
 }
 
 function behind(error: Error): unknown {

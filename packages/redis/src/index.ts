@@ -13,5 +13,6 @@ export {
 export { REDIS_FAULT_KINDS, type RedisFault, type RedisFaultKind, redisFault } from './fault.ts';
 export { type RedisFigures, type RedisReport, readFigures, redisFigures } from './figures.ts';
 export { type Health, health } from './health.ts';
+export { PROOFS, type Proof, type ProvenWrite, type ProvenWriteOptions, writeProven } from './proof.ts';
 export { mastersOf, scanKeys, scanPage, unlinkByPrefix, unlinkKeys } from './scan.ts';
 export { defineScript, type Script, type ScriptInput, type ScriptValue } from './script.ts';

@@ -39,6 +39,8 @@ export interface Script<K extends string, A extends string> {
    * FLUSH, once a connection), it runs after the rest of the pipeline instead of in its turn.
    */
   queue(client: RedisClient, pipeline: ChainableCommander, input: ScriptInput<K, A>): void;
+  /** The same with the whole source, for a script that must run in its turn: never after what follows it. */
+  queueInTurn(pipeline: ChainableCommander, input: ScriptInput<K, A>): void;
 }
 
 type Command = (...args: ScriptValue[]) => Promise<unknown>;
@@ -94,6 +96,10 @@ export function defineScript<K extends string, A extends string>(
       if (!commands[name]) commands.defineCommand(name, { lua });
       // A pipeline's commands answer through its exec.
       void commands[name]?.(...flatten(input));
+    },
+    queueInTurn(pipeline, input) {
+      const [keyCount, ...rest] = flatten(input);
+      void pipeline.eval(lua, keyCount as number, ...rest);
     },
   };
 }

@@ -30,12 +30,20 @@ export interface TestContext {
   onTestFinished(cleanUp: () => Promise<void> | void): void;
 }
 
-/** `settings` are lines of redis.conf; by default nothing is written to disk. `config` says how clients enter. */
+/**
+ * `settings` are lines of redis.conf; by default nothing is written to disk. `config` says how clients enter. `program` is
+ * the server's, default `redis-server` on PATH.
+ */
 export async function testServer(
   t: TestContext,
-  options: { settings?: readonly string[]; isSentinel?: boolean; config?: Partial<StandaloneConfig> } = {},
+  options: {
+    settings?: readonly string[];
+    isSentinel?: boolean;
+    config?: Partial<StandaloneConfig>;
+    program?: string | undefined;
+  } = {},
 ): Promise<TestServer> {
-  const { settings = ['save ""', 'appendonly no'], isSentinel = false } = options;
+  const { settings = ['save ""', 'appendonly no'], isSentinel = false, program = 'redis-server' } = options;
   const directory = await mkdtemp(join(tmpdir(), 'sluice-server-'));
   const port = await freePort();
   const file = join(directory, 'redis.conf');
@@ -46,7 +54,7 @@ export async function testServer(
 
   const start = async () => {
     const mode = isSentinel ? ['--sentinel'] : [];
-    server = spawn('redis-server', [file, ...mode], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] });
+    server = spawn(program, [file, ...mode], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] });
     started.push(server);
     await untilReadyLine(server);
   };

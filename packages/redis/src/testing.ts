@@ -8,6 +8,7 @@ import type { TestContext } from './testing-server.ts';
 export { freePort } from './embedded/port.ts';
 export { type TestContext, type TestServer, testServer } from './testing-server.ts';
 export { testCluster, testSentinel } from './testing-topology.ts';
+export { waitaofProgram } from './testing-waitaof.ts';
 
 export interface TestRedis {
   config: RedisConfig;

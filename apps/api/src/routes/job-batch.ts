@@ -55,23 +55,44 @@ export async function enqueueMany(
 
 function batchReply(results: readonly EnqueueResult[], requestId: string): Reply {
   const failures = results.flatMap((result) => (result.ok ? [] : [result.error]));
-  if (failures.length === 0) return jsonText(201, `{"resource":[${results.map(storedItem).join(',')}]}`);
-  // Redis away from the beginning is no fault of any job: the whole answer says so.
-  if (failures.length === results.length && failures.every((error) => redisFault(error))) throw failures[0];
+  if (failures.length === 0) return jsonText(201, storedBody(results));
+  if (failures.length === results.length && failures.every(isOfAll)) throw failures[0];
+  const isUnsure = failures.some(isNotConfirmed);
   throw new DomainError<ErrorCode>(
-    'batch_failed',
-    `${failures.length} of ${results.length} jobs were not enqueued.`,
+    isUnsure ? 'durability_not_confirmed' : 'batch_failed',
+    `${failures.length} of ${results.length} jobs were not ${isUnsure ? 'proven to be stored' : 'enqueued'}.`,
     {
       details: {
+        ...(isUnsure && { outcome: 'unknown' }),
         error: results.flatMap(({ ok }, index) => (ok ? [] : [index])),
         resource: results.map((result) =>
           result.ok
-            ? { id: result.job.id, success: true }
+            ? { id: result.job.id, success: true, durability: result.job.durability }
             : { success: false, error: failureBody(result.error, requestId) },
         ),
       },
     },
   );
+}
+
+/** No fault of any of the jobs, and none was written. */
+function isOfAll(error: unknown): boolean {
+  return (
+    redisFault(error) !== undefined ||
+    (error instanceof DomainError && (error.code === 'durability_unavailable' || error.code === 'overloaded'))
+  );
+}
+
+/** Written, and perhaps lost with its server: an answer of its own, since the same request may be sent again. */
+function isNotConfirmed(error: unknown): boolean {
+  return error instanceof DomainError && error.code === 'durability_not_confirmed';
+}
+
+/** All of them went into one queue, and have what they have in common. */
+function storedBody(results: readonly EnqueueResult[]): string {
+  const levels = new Set(results.map((result) => (result.ok ? result.job.durability : 'memory')));
+  const durability = levels.size === 1 ? [...levels][0] : 'memory';
+  return `{"resource":[${results.map(storedItem).join(',')}],"durability":"${durability}"}`;
 }
 
 /** Ids are ours and need no escaping. */

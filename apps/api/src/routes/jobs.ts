@@ -48,7 +48,7 @@ export function jobHandlers({ jobs, stopping }: { jobs: Jobs; stopping: AbortSig
       if (wait === 0) return enqueuedReply(enqueued, enqueued.created ? 201 : 200);
       const end = await waitFor(call, queue, enqueued.id, wait);
       return end.kind === 'completed' || end.kind === 'failed'
-        ? endReply(enqueued.id, end)
+        ? endReply(enqueued.id, end, enqueued.durability)
         : enqueuedReply(enqueued, 202);
     },
     listJobs: async ({ params, query }) => {
@@ -74,13 +74,23 @@ export function jobHandlers({ jobs, stopping }: { jobs: Jobs; stopping: AbortSig
   };
 }
 
-export function enqueuedReply({ id, queue, name, state }: EnqueuedJob, status: number): Reply {
-  return json(status, { id, queue, name, state }, { Location: `/api/v2/queues/${queue}/jobs/${id}` });
+export function enqueuedReply({ id, queue, name, state, durability }: EnqueuedJob, status: number): Reply {
+  return json(
+    status,
+    { id, queue, name, state, durability },
+    { Location: `/api/v2/queues/${queue}/jobs/${id}` },
+  );
 }
 
-function endReply(id: string, end: Extract<JobEnd, { kind: 'completed' | 'failed' }>): Reply {
+/** `durability` for whoever enqueued it in the same call. */
+function endReply(
+  id: string,
+  end: Extract<JobEnd, { kind: 'completed' | 'failed' }>,
+  durability?: EnqueuedJob['durability'],
+): Reply {
   if (end.kind === 'completed') {
-    return jsonText(200, stringifyCarrying({ id, state: 'completed', result: end.result, error: null }));
+    const body = { id, state: 'completed', result: end.result, error: null, durability };
+    return jsonText(200, stringifyCarrying(body));
   }
   const { code, message } = end.error;
   return json(end.state === 'expired' ? 410 : 200, {
@@ -88,6 +98,7 @@ function endReply(id: string, end: Extract<JobEnd, { kind: 'completed' | 'failed
     state: end.state,
     result: null,
     error: { code, message },
+    durability,
   });
 }
 

@@ -32,6 +32,7 @@ export function queueBody(view: QueueView) {
         rate: rateBody(view.limits.group.rate),
       },
     },
+    durability: view.durability,
     oldest_waiting_ms: view.oldestWaitingMs,
     rates: {
       completed_per_minute: view.rates.completedPerMinute,

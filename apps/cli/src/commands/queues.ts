@@ -99,6 +99,7 @@ async function list(api: Api, terminal: Terminal): Promise<void> {
     String(queue.counts.completed),
     queue.oldest_waiting_ms === null ? '-' : length(queue.oldest_waiting_ms),
     queue.workers === null ? '?' : String(queue.workers),
+    queue.durability,
   ]);
   const headings = [
     'QUEUE',
@@ -110,6 +111,7 @@ async function list(api: Api, terminal: Terminal): Promise<void> {
     'COMPLETED',
     'OLDEST',
     'WORKERS',
+    'DURABILITY',
   ];
   printTable(
     terminal,
@@ -131,6 +133,7 @@ async function show(api: Api, name: string, terminal: Terminal): Promise<void> {
     ['workers', queue.workers === null ? 'not known' : String(queue.workers)],
     ['completed', `${rates.completed_per_minute} a minute`],
     ['failed', `${rates.failed_per_minute} a minute`],
+    ['durability', queue.durability],
     ['at a time', limits.concurrency === null ? null : String(limits.concurrency)],
     ['rate', limits.rate && `${limits.rate.max} in ${length(limits.rate.duration)}`],
     ['each group', limits.group && JSON.stringify(limits.group)],

@@ -3,7 +3,7 @@ import { MAX_DELIVERIES, newDeliverySchema } from '@sluice/delivery/schemas';
 import { z } from 'zod';
 import { queryFlag } from '../query.ts';
 import { route } from '../route.ts';
-import { batchReply, jobRef } from './jobs.ts';
+import { batchReply, enqueuedJob } from './jobs.ts';
 
 export const newDelivery = newDeliverySchema.meta({
   id: 'NewDelivery',
@@ -44,8 +44,8 @@ export const deliveries = {
     query: z.object({ continue: queryFlag }),
     body: { schema: z.union([newDelivery, newDeliveries]), carried: ['body'], bound: 'batch' },
     replies: {
-      200: { description: 'It was asked for before under this idempotency key', schema: jobRef },
-      201: { description: 'Stored', schema: z.union([jobRef, batchReply]) },
+      200: { description: 'It was asked for before under this idempotency key', schema: enqueuedJob },
+      201: { description: 'Stored', schema: z.union([enqueuedJob, batchReply]) },
     },
     errors: [
       'batch_failed',
@@ -54,6 +54,8 @@ export const deliveries = {
       'endpoint_gone',
       'idempotency_mismatch',
       'job_invalid',
+      'durability_unavailable',
+      'durability_not_confirmed',
     ],
   }),
 };

@@ -1,5 +1,7 @@
 /** This file owns the routes of flows: trees of jobs, in which a parent runs when its children are through. */
 import {
+  DURABILITIES,
+  type Durability,
   FLOW_POLICIES,
   flowOptionsSchema,
   jobNameSchema,
@@ -40,6 +42,7 @@ export interface AddedFlow {
   queue: string;
   name: string;
   state: string;
+  durability: Durability;
   children: AddedFlow[];
 }
 
@@ -49,6 +52,7 @@ const addedFlow: z.ZodType<AddedFlow> = z
     queue: z.string(),
     name: z.string(),
     state: z.string(),
+    durability: z.enum(DURABILITIES),
     children: z
       .lazy(() => z.array(addedFlow))
       .meta({ type: 'array', items: { $ref: '#/components/schemas/AddedFlow' } }),

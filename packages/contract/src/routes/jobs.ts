@@ -1,6 +1,7 @@
 /** This file owns the routes that enqueue jobs, read them and wait for them. */
 import {
   DEDUPLICATION_MODES,
+  DURABILITIES,
   idempotencyKeySchema,
   JOB_STATES,
   jobNameSchema,
@@ -49,6 +50,12 @@ export const jobRef = z
   .object({ id: z.string(), queue: z.string(), name: z.string(), state: z.enum([...JOB_STATES, 'removed']) })
   .meta({ id: 'JobRef' });
 
+const durability = z
+  .enum(DURABILITIES)
+  .meta({ description: 'What holds the job for certain, beside the memory of Redis' });
+
+export const enqueuedJob = jobRef.extend({ durability }).meta({ id: 'EnqueuedJob' });
+
 const jobError = z
   .object({ code: z.string(), message: z.string() })
   .meta({ id: 'JobError', description: 'Why it failed: a code from a closed list and a sentence' });
@@ -96,6 +103,7 @@ const jobResult = z
   .meta({ id: 'JobResult' });
 
 export const batchReply = z.object({
+  durability,
   resource: z.array(
     z.object({ id: z.string().optional(), success: z.boolean(), error: z.unknown().optional() }),
   ),
@@ -112,7 +120,7 @@ export const jobs = {
     tag,
     summary: 'Enqueue one job, or a list in `resource`',
     description:
-      'A 201 means that the job is stored in Redis and will be delivered at least once. Give an `Idempotency-Key` header (one job) or `idempotency_key` per item, and a repeated request answers with the same id for 24 hours.',
+      'A 201 means that the job is stored as its `durability` says and will be delivered at least once. What a queue asks for is among its limits; a 503 `durability_not_confirmed` names a job that was written and not proven. Give an `Idempotency-Key` header (one job) or `idempotency_key` per item, and a repeated request answers with the same id for 24 hours.',
     access: { area: 'jobs', verb: 'enqueue', resource: ['queue'] },
     params: queueParams,
     query: z.object({ wait, continue: queryFlag }),
@@ -124,12 +132,19 @@ export const jobs = {
     replies: {
       200: {
         description: 'It was enqueued before under this idempotency key, or is finished (`wait`)',
-        schema: z.union([jobRef, jobResult]),
+        schema: z.union([enqueuedJob, jobResult.extend({ durability })]),
       },
-      201: { description: 'Stored', schema: z.union([jobRef, batchReply]) },
-      202: { description: 'Stored, and not finished within `wait`', schema: jobRef },
+      201: { description: 'Stored', schema: z.union([enqueuedJob, batchReply]) },
+      202: { description: 'Stored, and not finished within `wait`', schema: enqueuedJob },
     },
-    errors: ['batch_failed', 'idempotency_mismatch', 'job_invalid', 'waiters_full'],
+    errors: [
+      'batch_failed',
+      'idempotency_mismatch',
+      'job_invalid',
+      'durability_unavailable',
+      'durability_not_confirmed',
+      'waiters_full',
+    ],
     isLongPoll: true,
   }),
   listJobs: route({

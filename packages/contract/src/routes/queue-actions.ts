@@ -105,11 +105,13 @@ export const queueActions = {
     path: `${QUEUE_PATH}/limits`,
     tag,
     summary: 'Bound a queue over all its workers: jobs at a time, jobs in a time; `null` takes a bound away',
+    description:
+      '`durability` says what must hold a job before its enqueueing is answered: `memory` (default) Redis alone, `aof` its disk, `replica` the memory of one replica, `aof+replica` both disks. It is refused unless a write can be proven so now.',
     access: manage,
     params: queueParams,
     body: { schema: queueLimitsSchema },
     replies: { 200: { description: 'The queue', schema: queueView } },
-    errors: ['queue_not_found', 'job_invalid'],
+    errors: ['queue_not_found', 'job_invalid', 'durability_refused'],
   }),
   searchJobs: route({
     id: 'searchJobs',

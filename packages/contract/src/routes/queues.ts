@@ -1,5 +1,5 @@
 /** This file owns the routes that look at whole queues. */
-import { LISTED_STATES, queueNameSchema } from '@sluice/jobs/schemas';
+import { DURABILITIES, LISTED_STATES, queueNameSchema } from '@sluice/jobs/schemas';
 import { z } from 'zod';
 import { queryInteger } from '../query.ts';
 import { route } from '../route.ts';
@@ -29,6 +29,9 @@ export const queueView = z
       group: z.object({ concurrency: z.int().nullable(), rate }).nullable().meta({
         description: 'Of each group, on the workers of Sluice',
       }),
+    }),
+    durability: z.enum(DURABILITIES).meta({
+      description: 'What must hold a job, beside the memory of Redis, before its enqueueing is answered',
     }),
     oldest_waiting_ms: z
       .int()

@@ -18,20 +18,27 @@
 -- ARGV[1] kinds       JSON array of what jobs have in common:
 --                     {name, timestamp, opts, numbered?, deduplicated?, windowMs?}
 -- ARGV[2] count       jobs in the batch, at most 500
+-- ARGV[3] durability  what the caller takes the queue's setting to be, '' for none; '*' whatever it is
 -- ARGV[...] per_job   in the jobs' order: index of its kind from 1, data as JSON text, and with windowMs the fingerprint
 --                     of its body
--- Replies {1 when the queue is new else 0, {outcome per job}}; an outcome is
+-- Replies {-1, setting} when the setting is another, and then has written nothing; else
+-- {1 when the queue is new else 0, {outcome per job}}; an outcome is
 --   1 inserted                          2 a job with this id is there already
 --   {1, id} inserted under a number     {3, id, state} deduplicated in favour of that job
 --   {4, id, state} its idempotency record names that job   5 … and another body
 --   {6, message} an error of this job alone
 local base, wait, meta, id_counter, delayed = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local active, prioritized, priority_counter, events, marker = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
-local FIXED_KEYS, FIXED_ARGS = 12, 2
+local FIXED_KEYS, FIXED_ARGS = 12, 3
 local kinds = cjson.decode(ARGV[1])
 local count = tonumber(ARGV[2])
+local durability = ARGV[3]
 local call = redis.call
 local next_turn, close_turns
+
+local settings = call('HMGET', meta, 'opts.maxLenEvents', 'sluice.durability')
+local max_events, wanted = settings[1], settings[2] or ''
+if durability ~= '*' and durability ~= wanted then return { -1, wanted } end
 
 for _, kind in ipairs(kinds) do
   local opts = kind.opts
@@ -49,7 +56,6 @@ end
 
 -- First write of the script: Redis over its memory refuses it, and with it the whole batch.
 local number = call('INCRBY', id_counter, count) - count
-local max_events = call('HGET', meta, 'opts.maxLenEvents')
 local is_new = 0
 if not max_events then
   is_new = 1

@@ -15,7 +15,7 @@
 -- ARGV[1] minutes          how many to read
 -- Replies {1 when the queue has settings, seven counts as in KEYS[2..8], paused, concurrency, max, duration,
 --          timestamp of the job next in line, of the one first by priority, {totals, minutes} completed, the same of failed,
---          {concurrency, max, duration} of a group, jobs that were lost by their worker}.
+--          {concurrency, max, duration} of a group, jobs that were lost by their worker, durability}.
 -- A reply ends at its first nil, so what is absent is false.
 local function next_of(id) return id and redis.call('HGET', KEYS[1] .. id, 'timestamp') or false end
 
@@ -43,4 +43,5 @@ return {
   metrics(KEYS[12], KEYS[13]),
   redis.call('HMGET', KEYS[9], 'group.concurrency', 'group.max', 'group.duration'),
   redis.call('HGET', KEYS[9], 'sluice.stalled'),
+  redis.call('HGET', KEYS[9], 'sluice.durability'),
 }
