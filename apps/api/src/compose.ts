@@ -3,12 +3,13 @@ import { setMaxListeners } from 'node:events';
 import { KeyRing } from '@sluice/access';
 import { Channels } from '@sluice/channel';
 import { keyspace } from '@sluice/config';
-import { isJobId, Jobs, knownQueues } from '@sluice/jobs';
+import { Jobs } from '@sluice/jobs';
 import { AttemptMetrics } from '@sluice/jobs/metrics';
 import { clientAddressBy, Limiter } from '@sluice/rate-limit';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
 import type { SessionCounts } from '@sluice/session';
 import { MAX_TRAIL_ENTRIES, Registry, systemKeys, Trail } from '@sluice/system';
+import type { AdminArea } from './admin/admin-area.ts';
 import { createApp, pageFallback } from './app.ts';
 import { lazyHandlers } from './areas/lazy-handlers.ts';
 import { CacheServices } from './cache-services.ts';
@@ -47,6 +48,7 @@ import { followPolicies } from './system/runtime-policies.ts';
 import { followServices } from './system/runtime-services.ts';
 
 export const VERSION = '0.1.0';
+const ADMIN_PATH = '/admin';
 const BOARD_PATH = '/admin/queues';
 
 export interface Api {
@@ -164,21 +166,19 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     observe: createObserver({ log, metrics, accessLog: config.accessLog }),
   };
   const fallback = pageFallback(door);
-  const openBoard = async () => {
-    const { createBoard } = await import('./board/board.ts');
-    const { BullQueues } = await import('./board/bullmq.ts');
-    const client = connections.role('queue');
-    const queues = new BullQueues({ client, keys });
-    return createBoard({
-      keys: keyRing,
-      queues: { names: () => knownQueues(client, keys), open: (name) => queues.open(name), isJobId },
-      secret: deriveSecret(secret, 'board'),
-      clientAddress,
-      log,
-    }).app;
+  let admin: AdminArea | undefined;
+  const openAdmin = async () => {
+    const { AdminArea: Area } = await import('./admin/admin-area.ts');
+    admin ??= new Area({
+      ...{ keyRing, registry, jobs, keys, clientAddress, log },
+      client: queueClient,
+      master: secret,
+    });
+    return admin;
   };
   const pages = [
-    lazyPages(BOARD_PATH, openBoard, fallback),
+    lazyPages(BOARD_PATH, async () => await (await openAdmin()).board(), fallback),
+    lazyPages(ADMIN_PATH, async () => (await openAdmin()).console(), fallback),
     lazyPages(
       '/openapi.json',
       async () => (await import('./docs.ts')).createDocument({ version: VERSION }),

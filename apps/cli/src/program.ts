@@ -1,5 +1,6 @@
 /** This file owns the list of commands, each a file of `commands/`, and the exit status they come to. */
 import { Command, CommanderError } from 'commander';
+import { addAccountsCommand } from './commands/accounts.ts';
 import { addCacheCommand } from './commands/cache.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
@@ -43,6 +44,7 @@ function createProgram(terminal: Terminal, finish: (status: number) => void): Co
     .showHelpAfterError('(add --help to see what there is)');
   addUpCommand(program, terminal);
   addKeysCommand(program, terminal);
+  addAccountsCommand(program, terminal);
   addDoctorCommand(program, terminal, finish);
   addEnqueueCommand(program, terminal);
   addJobsCommand(program, terminal);

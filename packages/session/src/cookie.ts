@@ -20,6 +20,11 @@ export interface CookieOptions {
   isSecure?: boolean;
   /** Default `Lax`: `Strict` also logs out whoever follows a link to the site. */
   sameSite?: 'Strict' | 'Lax';
+  /**
+   * Default `/`. Another one keeps the cookie from the other pages of the host; `__Secure-` then stands in the place of
+   * `__Host-`, which asks for `/` (RFC 6265bis §4.1.3.2).
+   */
+  path?: string;
 }
 
 export interface CookieToken {
@@ -34,12 +39,13 @@ export class SessionCookie {
   readonly #attributes: string;
 
   constructor(options: CookieOptions) {
-    const { keys, name = DEFAULT_COOKIE_NAME, isSecure = true, sameSite = 'Lax' } = options;
+    const { keys, name = DEFAULT_COOKIE_NAME, isSecure = true, sameSite = 'Lax', path = '/' } = options;
     if (!/^[\w-]{1,64}$/.test(name))
       throw new TypeError(`'${name}' is no cookie name: letters, digits, _ and -`);
-    this.name = isSecure ? `__Host-${name}` : name;
+    if (!/^\/[\w/.-]{0,255}$/.test(path)) throw new TypeError(`'${path}' is no path of a cookie`);
+    this.name = isSecure ? `${path === '/' ? '__Host-' : '__Secure-'}${name}` : name;
     this.#ring = new KeyRing(keys);
-    this.#attributes = `Path=/; HttpOnly; SameSite=${sameSite}${isSecure ? '; Secure' : ''}`;
+    this.#attributes = `Path=${path}; HttpOnly; SameSite=${sameSite}${isSecure ? '; Secure' : ''}`;
   }
 
   /** The token of a `Cookie` header; `undefined` when it has none that we signed. */

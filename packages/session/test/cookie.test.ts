@@ -105,3 +105,10 @@ test('weak keys and broken names are refused at construction', () => {
   expect(() => new SessionCookie({ keys: [first], name: 'a b' })).toThrow(TypeError);
   expect(() => new TokenMint(randomBytes(31))).toThrow(TypeError);
 });
+
+test('a cookie of a part of the host leaves the other pages alone', () => {
+  const setCookie = new SessionCookie({ keys: [first], path: '/admin' }).write(newToken(), 1_000);
+
+  expect(setCookie).toMatch(/^__Secure-id=[\w.-]+; Path=\/admin; HttpOnly; SameSite=Lax; Secure; Max-Age=1$/);
+  expect(() => new SessionCookie({ keys: [first], path: '/a; Domain=x' })).toThrow(TypeError);
+});

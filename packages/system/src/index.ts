@@ -1,8 +1,12 @@
+export { type AccountBody, newAccount, passwordFault, recordedAccounts } from './account-record.ts';
 export { Book, type Expectation, type Issue, type Recorded } from './book.ts';
 export { type ConnectionTest, testConnection } from './connection-test.ts';
 export { systemKeys } from './keys.ts';
+export { PasswordCheck, sealPassword } from './password.ts';
 export { POLL_INTERVAL_MS, Registry, type StoredRecord } from './registry.ts';
 export {
+  ACCOUNT_ROLES,
+  type AccountRole,
   type Author,
   type Authorship,
   type RecordKind,

@@ -2,17 +2,17 @@
 import { z } from 'zod';
 
 /** What operators record at run time. */
-export const RECORD_KINDS = ['service', 'limit'] as const;
+export const RECORD_KINDS = ['service', 'limit', 'account'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 /** Where a service or policy comes from: the environment and the services file, or a record made at run time. */
 export const RECORD_ORIGINS = ['configuration', 'system'] as const;
 export type RecordOrigin = (typeof RECORD_ORIGINS)[number];
 
-/** Who made a change: an API key over HTTP, a person at the command line, or the product itself at its start. */
+/** Who made a change: an API key, an operator's account in the console, a person at the command line, or the product itself at its start. */
 export const authorSchema = z.object({
-  kind: z.enum(['key', 'cli', 'start']),
-  /** Of the key; `null` for others. */
+  kind: z.enum(['key', 'account', 'cli', 'start']),
+  /** Of the key, or the account's name; `null` for others. */
   id: z.string().nullable(),
   /** The key's label, the user's name. */
   label: z.string(),
@@ -49,6 +49,21 @@ export const trailCursorSchema = z.string().regex(/^\d{1,16}-\d{1,16}$/, 'is no 
 
 /** Why a Redis that was tried cannot serve, in the words of `@sluice/redis`. */
 export const REDIS_FAULTS = ['unavailable', 'auth', 'readonly', 'loading', 'oom', 'busy'] as const;
+
+/** What an operator's account may do in the console: look, act on jobs and caches, or change the installation as well. */
+export const ACCOUNT_ROLES = ['viewer', 'operator', 'admin'] as const;
+export type AccountRole = (typeof ACCOUNT_ROLES)[number];
+
+export const accountNameSchema = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9._@-]{0,63}$/,
+    'is 1 to 64 small letters, digits and . _ @ -, of which the first is a letter or a digit',
+  );
+
+/** Length matters more than the kinds of characters (NIST SP 800-63B §3.1.1.2). */
+export const MIN_PASSWORD_CHARACTERS = 12;
+export const MAX_PASSWORD_CHARACTERS = 256;
 
 /** Of one call. */
 export const MAX_BATCH_RECORDS = 100;

@@ -1,43 +1,40 @@
 /**
  * This file owns Bull Board as a part of the API. The way of a request:
- * headers > who comes (gate.ts) > scope > from a page of ours > route (routes.ts) > queue (shown-queue.ts) > answer
+ * headers > who comes (admin/gate.ts) > scope > from a page of ours > route (routes.ts) > queue (shown-queue.ts) > answer
  */
 import { randomUUID } from 'node:crypto';
-import type { KeyPrincipal } from '@sluice/access';
 import type { ErrorCode } from '@sluice/contract';
-import { type ClientAddress, clientAddressBy } from '@sluice/rate-limit';
-import { type Clock, DomainError, type Log, systemClock, within } from '@sluice/runtime';
+import { DomainError, type Log, within } from '@sluice/runtime';
 import { Hono } from 'hono';
 import { z } from 'zod';
+import type { AdminContext, Arrival, Gate } from '../admin/gate.ts';
+import { setSafeHeaders } from '../admin/headers.ts';
+import type { Operator } from '../admin/operator.ts';
+import { changesSomething, isFromOwnPage, wantsPage } from '../admin/own-page.ts';
+import { SIGN_IN_PATH, signInAddress } from '../admin/sign-in.ts';
+import type { ConsoleAssets } from '../console/assets.ts';
 import { type BodyBound, readBody } from '../http/body.ts';
 import { REQUEST_DEADLINE_MS } from '../http/serve.ts';
-import { bodyOf } from '../pages.ts';
-import { FailedAttempts } from './attempts.ts';
+import { type Binding, bodyOf } from '../pages.ts';
 import { type BoardRoute, openBullBoard } from './bull-board.ts';
 import { QueueDirectory, type QueueSource } from './directory.ts';
-import { failed, wantsPage } from './failed.ts';
-import { type BoardContext, changesSomething, Gate, isFromOwnPage, type Keys } from './gate.ts';
+import { failed } from './failed.ts';
 import { Redaction } from './redaction.ts';
 import type { RedactionRules } from './redaction-rules.ts';
 import { answer, offerOf } from './routes.ts';
-import { Sessions } from './session.ts';
-import { type BoardApp, signInRoutes } from './sign-in.ts';
 
 export const BOARD_PATH = '/admin/queues';
 
 export interface BoardOptions {
-  keys: Keys;
+  gate: Gate;
+  /** Of the pages that say why the board is not shown. */
+  assets: ConsoleAssets;
   queues: QueueSource;
-  /** 32 bytes, used for nothing else: seals the sessions. */
-  secret: Buffer;
   log: Log;
-  clock?: Clock;
   /** Default: `DEFAULT_RULES`. */
   redaction?: RedactionRules;
-  /** Whose address a request came from, for the bound on wrong keys. Default: the peer's, which a proxy makes one for all. */
-  clientAddress?: ClientAddress;
-  /** Which queues a key sees that may see the board at all. Default: all. */
-  sees?: (principal: KeyPrincipal, queue: string) => boolean;
+  /** Which queues an operator sees that may see the board at all. Default: all. */
+  sees?: (operator: Operator, queue: string) => boolean;
 }
 
 /** Bull Board's page as `bull-board.ts` serves it needs no inline script and no inline style. */
@@ -51,49 +48,35 @@ const POLICY = [
   "base-uri 'self'",
   "frame-ancestors 'none'",
 ].join('; ');
-const HEADERS: Readonly<Record<string, string>> = {
-  'Content-Security-Policy': POLICY,
-  'X-Content-Type-Options': 'nosniff',
-  // Not `no-referrer`: it would make browsers send `Origin: null` with our own forms.
-  'Referrer-Policy': 'same-origin',
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'X-Frame-Options': 'DENY',
-  'Cache-Control': 'no-store',
-};
 const BODY_BOUND: BodyBound = { bytes: 16_384, code: 'body_too_large' };
 const BODY = { schema: z.unknown(), isOptional: true };
 
 export function createBoard(options: BoardOptions): { path: string; app: Hono } {
-  const { keys, queues, secret, log, clock = systemClock, sees = () => true } = options;
-  const { clientAddress = clientAddressBy(0) } = options;
+  const { gate, assets, queues, log, sees = () => true } = options;
   const board = openBullBoard(BOARD_PATH);
   const redaction = new Redaction(options.redaction);
   const directory = new QueueDirectory({ source: queues, redaction, log });
-  const sessions = new Sessions({ secret, clock });
-  const gate = new Gate({ keys, sessions, attempts: new FailedAttempts(clock), clientAddress });
-  const app: BoardApp = new Hono();
+  const app = new Hono<{ Bindings: Binding; Variables: Arrival }>();
 
-  app.onError((error, c) => failed(c, error, log, BOARD_PATH));
+  app.onError((error, c) => failed(c, error, log, assets));
   app.use(async (c, next) => {
     const requestId = randomUUID();
     c.set('requestId', requestId);
     c.header('X-Request-Id', requestId);
-    for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
+    setSafeHeaders(c, POLICY);
     await next();
   });
-  signInRoutes(app, { base: BOARD_PATH, gate, sessions, log });
 
   app.use(async (c, next) => {
-    const entrance = gate.enter(c);
+    const entrance = await within(gate.enter(c), REQUEST_DEADLINE_MS);
     if (entrance.kind === 'stranger' && wantsPage(c)) return c.redirect(signInAddress(c), 303);
     if (entrance.kind === 'too many attempts') {
       c.header('Retry-After', String(Math.ceil(entrance.waitMs / 1_000)));
-      return c.text('Too many wrong keys.', 429);
+      return c.text('Too many wrong tries.', 429);
     }
     if (entrance.kind !== 'known') throw refusal(entrance.kind);
-    demand(c, entrance.principal);
-    c.set('principal', entrance.principal);
+    demand(c, entrance.operator);
+    c.set('operator', entrance.operator);
     return await next();
   });
   for (const view of board.views) {
@@ -113,9 +96,9 @@ export function createBoard(options: BoardOptions): { path: string; app: Hono } 
     const offer = offerOf(route);
     app.on(route.method, route.path, async (c) => {
       if (typeof offer === 'object') throw new DomainError<ErrorCode>('forbidden', offer.refused);
-      const principal = c.get('principal');
+      const operator = c.get('operator');
       const body = offer === 'act' ? await readBody(bodyOf(c.req.raw), BODY, BODY_BOUND) : undefined;
-      const work = serve(route, c, body?.value, (queue) => sees(principal, queue), directory);
+      const work = serve(route, c, body?.value, (queue) => sees(operator, queue), directory);
       const { status = 200, body: reply } = await within(work, REQUEST_DEADLINE_MS);
       if (offer === 'act') tellAction(log, c, route, status);
       return status === 204 ? c.body(null, 204) : c.json(reply, status);
@@ -130,18 +113,18 @@ export function createBoard(options: BoardOptions): { path: string; app: Hono } 
 
 async function serve(
   route: BoardRoute,
-  c: BoardContext,
+  c: AdminContext,
   body: unknown,
   sees: (queue: string) => boolean,
   directory: QueueDirectory,
 ) {
-  const isReadOnly = !c.get('principal').grants.allows('board', 'write');
+  const isReadOnly = !c.get('operator').grants.allows('board', 'write');
   const queues = await directory.list({ isReadOnly, sees });
   return await answer(route, { queues, params: c.req.param(), query: c.req.query(), body });
 }
 
 /** Throws unless this key may do this, from where it is done. */
-function demand(c: BoardContext, { grants }: KeyPrincipal): void {
+function demand(c: AdminContext, { grants }: Operator): void {
   if (!grants.allows('board', 'read')) {
     throw new DomainError<ErrorCode>('forbidden', 'This key lacks the scope board:read.');
   }
@@ -154,13 +137,14 @@ function demand(c: BoardContext, { grants }: KeyPrincipal): void {
   }
 }
 
-function refusal(kind: 'stranger' | 'wrong key' | 'keys not read'): DomainError<ErrorCode> {
+function refusal(kind: 'stranger' | 'wrong' | 'busy' | 'not read'): DomainError<ErrorCode> {
   switch (kind) {
-    case 'keys not read':
+    case 'busy':
+    case 'not read':
       return new DomainError('redis_unavailable', 'The keys are not read yet, since Redis is not reachable.');
     case 'stranger':
-      return new DomainError('unauthenticated', `Sign in at ${BOARD_PATH}/login, or send an API key.`);
-    case 'wrong key':
+      return new DomainError('unauthenticated', `Sign in at ${SIGN_IN_PATH}, or send an API key.`);
+    case 'wrong':
       return new DomainError('unauthenticated', 'This API key is unknown, revoked or expired.');
   }
 }
@@ -169,19 +153,12 @@ function unknownAddress(): DomainError<ErrorCode> {
   return new DomainError('route_unknown', 'There is nothing at this address of the board.');
 }
 
-/** The sign-in page, which leads back here. */
-function signInAddress(c: BoardContext): string {
-  const { pathname, search } = new URL(c.req.url);
-  const next = pathname + search;
-  return next === BOARD_PATH ? `${BOARD_PATH}/login` : `${BOARD_PATH}/login?next=${encodeURIComponent(next)}`;
-}
-
-function tellAction(log: Log, c: BoardContext, { method, path }: BoardRoute, status: number): void {
+function tellAction(log: Log, c: AdminContext, { method, path }: BoardRoute, status: number): void {
   const { queueName: queue, jobId, schedulerId } = c.req.param() as Record<string, string | undefined>;
-  const { id: principal } = c.get('principal');
+  const { kind, id } = c.get('operator');
   const requestId = c.get('requestId');
   log.info(
-    { requestId, principal, action: `${method} ${path}`, queue, jobId, schedulerId, status },
+    { requestId, principal: `${kind}:${id}`, action: `${method} ${path}`, queue, jobId, schedulerId, status },
     'board action',
   );
 }

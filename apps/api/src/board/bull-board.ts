@@ -10,6 +10,8 @@ import type {
   IServerAdapter,
   UIConfig,
 } from '@bull-board/api/typings/app';
+import { ADMIN_PATH } from '../admin/operator-sessions.ts';
+import { SIGN_OUT_PATH } from '../admin/sign-in.ts';
 import { type Asset, findAssets } from './assets.ts';
 import type { ShownQueue } from './shown-queue.ts';
 
@@ -56,7 +58,10 @@ export function openBullBoard(base: string): BullBoard {
   const collector = new Collector();
   const uiConfig: UIConfig = {
     boardTitle: 'Sluice',
-    miscLinks: [{ text: 'Sign out', url: `${base}/logout` }],
+    miscLinks: [
+      { text: 'Console', url: ADMIN_PATH },
+      { text: 'Sign out', url: SIGN_OUT_PATH },
+    ],
     // A page of somebody else's.
     hideDocsLink: true,
     // Addresses and versions of servers are not for everyone who may look at jobs.

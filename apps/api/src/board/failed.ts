@@ -2,9 +2,12 @@
 import type { ErrorCode } from '@sluice/contract';
 import type { Log } from '@sluice/runtime';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { AdminContext } from '../admin/gate.ts';
+import { wantsPage } from '../admin/own-page.ts';
+import { noticePage } from '../admin/plain-pages.ts';
+import { SIGN_IN_PATH } from '../admin/sign-in.ts';
+import type { ConsoleAssets } from '../console/assets.ts';
 import { failure, failureBody } from '../http/failure.ts';
-import { type BoardContext, changesSomething } from './gate.ts';
-import { noticePage, PAGE_POLICY } from './pages.ts';
 
 /** Seconds after which a page that met an outage looks again by itself. */
 const LOOK_AGAIN_SECONDS = '5';
@@ -19,16 +22,11 @@ const TITLES: Partial<Record<ErrorCode, string>> = {
 };
 const OTHER_TITLE = 'That did not work';
 
-/** True for a browser that opens an address, as opposed to a page that fetches data. */
-export function wantsPage(c: BoardContext): boolean {
-  return !changesSomething(c) && c.req.header('accept')?.includes('text/html') === true;
-}
-
 export function failed(
-  c: BoardContext,
+  c: AdminContext,
   error: unknown,
   log: Log,
-  base: string,
+  assets: ConsoleAssets,
 ): Response | Promise<Response> {
   const requestId = c.get('requestId');
   const { reply, reason, isOurs } = failure(error, requestId);
@@ -44,18 +42,17 @@ export function failed(
     // The envelope of the API, and within it what Bull Board's page looks for.
     return c.json({ error: { ...told, key: title }, message: told.message }, status);
   }
-  c.header('Content-Security-Policy', PAGE_POLICY);
   if (status !== 503) {
-    const way = { href: `${base}/login`, text: 'Sign in with another key' };
-    return c.html(noticePage({ title, message: told.message, way }), status);
+    const way = { href: SIGN_IN_PATH, text: 'Sign in with another key' };
+    return c.html(noticePage({ title, message: told.message, way })(assets).toString(), status);
   }
   c.header('Refresh', LOOK_AGAIN_SECONDS);
   const message = `Queues are kept in Redis, which does not answer. This page looks again every ${LOOK_AGAIN_SECONDS} seconds.`;
-  return c.html(noticePage({ title, message }), status);
+  return c.html(noticePage({ title, message })(assets).toString(), status);
 }
 
 /** `Basic` would make browsers ask for a password in the middle of the page, so only who began with it is asked for it. */
-function challenge(c: BoardContext): string {
+function challenge(c: AdminContext): string {
   return /^Basic /i.test(c.req.header('authorization') ?? '')
     ? 'Basic realm="Sluice", charset="UTF-8"'
     : 'Bearer';

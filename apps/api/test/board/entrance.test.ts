@@ -19,7 +19,6 @@ const PAGES: Call[] = [appRoutes.entryPoint.route]
 const OTHERS: Call[] = [
   { method: 'GET', path: '/static/js/main.f10757109b.js' },
   { method: 'GET', path: '/static/locales/en-US/messages.json' },
-  { method: 'GET', path: '/logout' },
   { method: 'GET', path: '/unknown' },
   { method: 'DELETE', path: '/api/queues/mail' },
   { method: 'HEAD', path: '/api/queues' },
@@ -42,7 +41,7 @@ test('lets no stranger in, whatever is asked for', async (t) => {
   const board = await boardUnderTest(t);
   await (await board.queue('mail')).add('a', {}, { jobId: 'j_1' });
   const wrong = { ...basic('sk_wrong-wrong-wrong'), 'Sec-Fetch-Site': 'same-origin' };
-  const forged = { Cookie: `sluice-board=${'A'.repeat(12)}.9999999999.${'a'.repeat(43)}` };
+  const forged = { Cookie: `sluice-operator=${'A'.repeat(80)}.${'a'.repeat(43)}` };
   const answers: unknown[] = [];
 
   for (const { method, path } of [...ROUTES, ...PAGES, ...OTHERS]) {
@@ -68,7 +67,7 @@ test('sends a person who comes without a session to the sign-in page, and back',
 
   expect(response.status).toBe(303);
   expect(response.headers.get('location')).toBe(
-    '/admin/queues/login?next=%2Fadmin%2Fqueues%2Fqueue%2Fmail%3Fstatus%3Dfailed',
+    '/admin/login?next=%2Fadmin%2Fqueues%2Fqueue%2Fmail%3Fstatus%3Dfailed',
   );
 });
 

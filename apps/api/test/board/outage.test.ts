@@ -63,7 +63,7 @@ test('calls nobody unknown before the keys have been read', async (t) => {
   const answers = await Promise.all([
     board.fetchAs(before, '/api/queues'),
     board.fetchAs(before, '', { headers: { Accept: 'text/html' } }),
-    fetch(`${board.address}/login`, {
+    fetch(`${board.origin}/admin/login`, {
       method: 'POST',
       headers: { 'Sec-Fetch-Site': 'same-origin' },
       body: new URLSearchParams({ key: before }),

@@ -31,8 +31,8 @@ test.for<[string, Record<string, string>]>([
     '/api/queues/mail/add',
     '/api/queues/mail/pause',
     '/api/queues/pause',
-    '/login',
-    '/logout',
+    '/../login',
+    '/../logout',
   ]) {
     for (const [type, body] of bodies) {
       const response = await fetch(board.address + path, {

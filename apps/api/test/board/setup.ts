@@ -2,13 +2,27 @@
 import { randomBytes } from 'node:crypto';
 import { KeyRing, type NewKey } from '@sluice/access';
 import { isJobId, knownQueues, registerQueue } from '@sluice/jobs';
+import { type ClientAddress, clientAddressBy } from '@sluice/rate-limit';
 import type { RedisClient } from '@sluice/redis';
 import { type TestContext, testRedis } from '@sluice/redis/testing';
 import { type Clock, createLog } from '@sluice/runtime';
+import {
+  type AccountBody,
+  type AccountRole,
+  Book,
+  newAccount,
+  Registry,
+  recordedAccounts,
+} from '@sluice/system';
 import { FlowProducer, Queue, Worker } from 'bullmq';
 import { Hono } from 'hono';
+import { openEntrance } from '../../src/admin/entrance.ts';
+import type { Keys } from '../../src/admin/gate.ts';
+import { ADMIN_PATH } from '../../src/admin/operator-sessions.ts';
 import { BOARD_PATH, type BoardOptions, createBoard } from '../../src/board/board.ts';
 import { BullQueues } from '../../src/board/bullmq.ts';
+import { ConsoleAssets } from '../../src/console/assets.ts';
+import { createConsole } from '../../src/console/console.ts';
 import { type Binding, listenerOf } from '../../src/pages.ts';
 import { HttpServer } from '../../src/server.ts';
 
@@ -21,6 +35,8 @@ export interface BoardUnderTest {
   lines: string[];
   redis: Awaited<ReturnType<typeof testRedis>>;
   makeKey(scopes: NewKey['scopes']): Promise<string>;
+  /** Makes an account and answers its book. */
+  makeAccount(account: { name: string; role: AccountRole; password: string }): Promise<Book<AccountBody>>;
   /** A queue that the board knows of. */
   queue(name: string): Promise<Queue>;
   flows(): FlowProducer;
@@ -32,15 +48,25 @@ export interface BoardUnderTest {
   fetchAs(key: string, path: string, init?: RequestInit): Promise<Response>;
 }
 
-interface Settings
-  extends Pick<Partial<BoardOptions>, 'redaction' | 'sees' | 'clock' | 'clientAddress' | 'keys'> {
+interface Settings extends Pick<Partial<BoardOptions>, 'redaction' | 'sees'> {
   /** The board's own connection to Redis; the queues are planted over another. */
   client?: RedisClient;
   clock?: Clock;
+  clientAddress?: ClientAddress;
+  keys?: Keys;
+  idleMs?: number;
+  absoluteMs?: number;
 }
 
 export async function boardUnderTest(t: TestContext, settings: Settings = {}): Promise<BoardUnderTest> {
-  const { client: given, ...options } = settings;
+  const {
+    client: given,
+    redaction,
+    sees,
+    keys: keyRing,
+    clientAddress = clientAddressBy(0),
+    ...times
+  } = settings;
   const redis = await testRedis(t);
   const client = given ?? redis.client;
   const lines: string[] = [];
@@ -53,8 +79,31 @@ export async function boardUnderTest(t: TestContext, settings: Settings = {}): P
     open: (name: string) => bullQueues.open(name),
     isJobId,
   };
-  const board = createBoard({ keys: ring, queues: source, secret: randomBytes(32), log, ...options });
-  const root = new Hono<{ Bindings: Binding }>().route(board.path, board.app);
+  const registry = new Registry({ client: redis.client, keys: redis.keys });
+  await registry.start();
+  const entrance = openEntrance({
+    keyRing: keyRing ?? ring,
+    registry,
+    client,
+    keys: redis.keys,
+    secret: randomBytes(32),
+    clientAddress,
+    log,
+    ...times,
+  });
+  const assets = new ConsoleAssets(`${ADMIN_PATH}/static`);
+  const board = createBoard({
+    gate: entrance.gate,
+    assets,
+    queues: source,
+    log,
+    ...(redaction && { redaction }),
+    ...(sees && { sees }),
+  });
+  const console = createConsole({ entrance, assets, pages: [], log });
+  const root = new Hono<{ Bindings: Binding }>()
+    .route(board.path, board.app)
+    .route(ADMIN_PATH, console as never);
   const server = new HttpServer({
     listener: await listenerOf(root as never),
     host: '127.0.0.1',
@@ -67,6 +116,7 @@ export async function boardUnderTest(t: TestContext, settings: Settings = {}): P
   const opened: { close(): Promise<void> }[] = [];
   t.onTestFinished(async () => {
     await server.stop(AbortSignal.timeout(1_000));
+    await registry.stop();
     await ring.stop();
     await Promise.all(opened.map((each) => each.close()));
   });
@@ -78,6 +128,12 @@ export async function boardUnderTest(t: TestContext, settings: Settings = {}): P
     lines,
     redis,
     makeKey: async (scopes) => (await ring.create({ label: `key for ${scopes.join()}`, scopes })).key,
+    async makeAccount(account) {
+      const book = new Book({ registry, recorded: recordedAccounts(), configured: [] });
+      const author = { kind: 'cli', id: null, label: 'test' } as const;
+      await book.create([await newAccount(account)], { author, requestId: null });
+      return book;
+    },
     async queue(name) {
       const queue = new Queue(name, { connection: worker, prefix: redis.keys.queuePrefix(name) });
       opened.push(queue);

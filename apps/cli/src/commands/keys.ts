@@ -1,9 +1,9 @@
 /** This file owns `sluice keys`: making, listing and revoking API keys, straight in Redis, so that it works while nothing else runs. */
-import { userInfo } from 'node:os';
 import { type KeyRecord, KeyRing, SCOPE_VERBS } from '@sluice/access';
 import { deriveSecret, loadMasterSecret, parseDuration } from '@sluice/runtime';
 import { type Authorship, MAX_TRAIL_ENTRIES, systemKeys } from '@sluice/system';
 import { type Command, InvalidArgumentError } from 'commander';
+import { author } from '../author.ts';
 import { readConfig } from '../config.ts';
 import { withRedis } from '../redis.ts';
 import { table } from '../table.ts';
@@ -119,18 +119,8 @@ async function withKeyRing<T>(
   });
 }
 
-/** Who sits at the terminal, for the trail. */
 function by(): Authorship {
-  return { author: { kind: 'cli', id: null, label: userName() }, requestId: null };
-}
-
-/** A container may run as a user without a name. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return 'unknown';
-  }
+  return { author: author(), requestId: null };
 }
 
 /** Milliseconds since the epoch. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FailedAttempts, MAX_ADDRESSES, MAX_FAILURES, WINDOW_MS } from '../../src/board/attempts.ts';
+import { FailedAttempts, MAX_ADDRESSES, MAX_FAILURES, WINDOW_MS } from '../../src/admin/attempts.ts';
 
 function setup() {
   const clock = { time: 0, now: () => 0, monotonicMs: () => clock.time };

@@ -1,0 +1,57 @@
+/** This file owns the wiring of what operators use: one way in, the console, and Bull Board, which is loaded when it is asked for. */
+import type { KeyRing } from '@sluice/access';
+import type { Keyspace } from '@sluice/config';
+import { isJobId, type Jobs, knownQueues } from '@sluice/jobs';
+import type { ClientAddress } from '@sluice/rate-limit';
+import type { RedisClient } from '@sluice/redis';
+import { deriveSecret, type Log } from '@sluice/runtime';
+import type { Registry } from '@sluice/system';
+import type { Hono } from 'hono';
+import { ConsoleAssets } from '../console/assets.ts';
+import { createConsole } from '../console/console.ts';
+import { consolePages } from '../console/pages/index.ts';
+import { openEntrance } from './entrance.ts';
+import { ADMIN_PATH } from './operator-sessions.ts';
+
+export interface AdminAreaOptions {
+  keyRing: KeyRing;
+  registry: Registry;
+  jobs: Jobs;
+  /** Of the queue's Redis. */
+  client: RedisClient;
+  keys: Keyspace;
+  /** The installation's secret. */
+  master: Buffer;
+  clientAddress: ClientAddress;
+  log: Log;
+}
+
+export class AdminArea {
+  readonly #options: AdminAreaOptions;
+  readonly #assets = new ConsoleAssets(`${ADMIN_PATH}/static`);
+  readonly #entrance: ReturnType<typeof openEntrance>;
+
+  constructor(options: AdminAreaOptions) {
+    this.#options = options;
+    this.#entrance = openEntrance({ ...options, secret: deriveSecret(options.master, 'operators') });
+  }
+
+  console(): Hono {
+    const { log } = this.#options;
+    const pages = consolePages(this.#options);
+    return createConsole({ entrance: this.#entrance, assets: this.#assets, pages, log });
+  }
+
+  async board(): Promise<Hono> {
+    const { createBoard } = await import('../board/board.ts');
+    const { BullQueues } = await import('../board/bullmq.ts');
+    const { client, keys, log } = this.#options;
+    const queues = new BullQueues({ client, keys });
+    return createBoard({
+      gate: this.#entrance.gate,
+      assets: this.#assets,
+      queues: { names: () => knownQueues(client, keys), open: (name) => queues.open(name), isJobId },
+      log,
+    }).app;
+  }
+}
