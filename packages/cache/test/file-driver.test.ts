@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { Cache, FileDriver } from '@sluice/cache';
 import { describe, expect, it } from 'vitest';
 import { cacheSuite } from './cache-suite.ts';
+import { entrySuite } from './entry-suite.ts';
 import { about, fileRig } from './setup.ts';
 import { sharingSuite } from './sharing-suite.ts';
 
 cacheSuite('files', fileRig);
 sharingSuite('files', fileRig);
+entrySuite('files', fileRig);
 
 describe('a cache on files', () => {
   it('answers after a restart what it answered before, with the TTL it had', async (t) => {

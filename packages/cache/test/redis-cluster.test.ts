@@ -5,6 +5,7 @@ import { type Cluster, close, connect, type RedisClient, unlinkByPrefix } from '
 import { type TestContext, testCluster } from '@sluice/redis/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cacheSuite } from './cache-suite.ts';
+import { entrySuite } from './entry-suite.ts';
 import type { CacheSettings, Rig } from './setup.ts';
 import { sharingSuite } from './sharing-suite.ts';
 
@@ -41,6 +42,7 @@ async function clusterRig(t: TestContext, settings: CacheSettings = {}): Promise
 
 cacheSuite('a Redis Cluster', clusterRig);
 sharingSuite('a Redis Cluster', clusterRig);
+entrySuite('a Redis Cluster', clusterRig);
 
 describe('keys in a Redis Cluster', () => {
   it.each(['k', 'a}b', '{}', '{x}', '{', 'x{y}z{w}', '}{', 'ключ{1}'])(

@@ -5,11 +5,13 @@ import { redisFault } from '@sluice/redis';
 import { testServer } from '@sluice/redis/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { cacheSuite } from './cache-suite.ts';
+import { entrySuite } from './entry-suite.ts';
 import { redisRig } from './setup.ts';
 import { sharingSuite } from './sharing-suite.ts';
 
 cacheSuite('Redis', redisRig);
 sharingSuite('Redis', redisRig);
+entrySuite('Redis', redisRig);
 
 describe('a cache on Redis', () => {
   it('keeps a plain value as its JSON text under the documented key', async (t) => {

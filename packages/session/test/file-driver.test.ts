@@ -7,8 +7,10 @@ import type { Clock } from '@sluice/runtime';
 import { expect, test } from 'vitest';
 import { describeSessions } from './driver-suite.ts';
 import { onFile } from './setup.ts';
+import { describeUsers } from './users-suite.ts';
 
 describeSessions('files', onFile);
+describeUsers('files', onFile);
 
 test('sessions survive a restart', async (t) => {
   const { sessions, another } = await onFile(t);

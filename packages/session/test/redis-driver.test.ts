@@ -2,8 +2,10 @@ import { createLog } from '@sluice/runtime';
 import { expect, test } from 'vitest';
 import { describeSessions } from './driver-suite.ts';
 import { onRedis } from './setup.ts';
+import { describeUsers } from './users-suite.ts';
 
 describeSessions('Redis', onRedis);
+describeUsers('Redis', onRedis);
 
 test('all keys of a user share one hash slot, and each expires', async (t) => {
   const { sessions, redis } = await onRedis(t);
