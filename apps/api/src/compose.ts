@@ -38,6 +38,7 @@ import { leaseHandlers } from './routes/leases.ts';
 import { limitHandlers } from './routes/limits.ts';
 import { queueActionHandlers } from './routes/queue-actions.ts';
 import { queueHandlers } from './routes/queues.ts';
+import { scalingHandlers } from './routes/scaling.ts';
 import { schedulerHandlers } from './routes/schedulers.ts';
 import { systemKeyHandlers } from './routes/system-keys.ts';
 import { systemLimitHandlers } from './routes/system-limits.ts';
@@ -194,6 +195,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       ...jobEventHandlers({ jobs, keyRing, stopping: stopping.signal }),
       ...queueHandlers({ jobs }),
       ...queueActionHandlers({ jobs }),
+      ...scalingHandlers({ jobs }),
       ...schedulerHandlers({ jobs }),
       ...flowHandlers({ jobs }),
       ...lazyHandlers('deliveries', async () => {

@@ -25,6 +25,8 @@ export interface QueueView {
   oldestWaitingMs: number | null;
   /** Jobs a minute over the last five whole minutes, as far as BullMQ's workers count them; 0 when none does. */
   rates: { completedPerMinute: number; failedPerMinute: number };
+  /** Delayed jobs whose time has come: a worker that looks will take them. */
+  due: number;
   /** Ended for good since the queue was made, as far as workers count them. */
   finished: { completed: number; failed: number };
   /** Lost by their worker and handed out again, since the queue was made. */
@@ -109,6 +111,7 @@ export class QueueReader {
       doneMetrics,
       failedMetrics,
       group,
+      due,
       stalled,
       durability,
     ] = reply.slice(8) as Settings;
@@ -139,6 +142,7 @@ export class QueueReader {
         failedPerMinute: ratePerMinute(failedMetrics, now),
       },
       finished: { completed: Number(doneMetrics[0][0] ?? 0), failed: Number(failedMetrics[0][0] ?? 0) },
+      due,
       stalled: Number(stalled ?? 0),
     };
   }
@@ -158,6 +162,7 @@ type Settings = [
   done: Metrics,
   failed: Metrics,
   group: (string | null)[],
+  due: number,
   stalled: string | null,
   durability: Durability | null,
 ];
@@ -175,6 +180,7 @@ function emptyQueue(name: string): QueueView {
     oldestWaitingMs: null,
     rates: { completedPerMinute: 0, failedPerMinute: 0 },
     finished: { completed: 0, failed: 0 },
+    due: 0,
     stalled: 0,
   };
 }

@@ -13,6 +13,7 @@ import { leases } from './leases.ts';
 import { limits } from './limits.ts';
 import { queueActions } from './queue-actions.ts';
 import { queues } from './queues.ts';
+import { scaling } from './scaling.ts';
 import { schedulers } from './schedulers.ts';
 import { sessions } from './sessions.ts';
 import { systemKeys } from './system-keys.ts';
@@ -35,6 +36,7 @@ export const routes = {
   ...limits,
   ...queueActions,
   ...queues,
+  ...scaling,
   ...schedulers,
   ...sessions,
   ...targets,

@@ -15,9 +15,16 @@
 -- ARGV[1] minutes          how many to read
 -- Replies {1 when the queue has settings, seven counts as in KEYS[2..8], paused, concurrency, max, duration,
 --          timestamp of the job next in line, of the one first by priority, {totals, minutes} completed, the same of failed,
---          {concurrency, max, duration} of a group, jobs that were lost by their worker, durability}.
+--          {concurrency, max, duration} of a group, delayed jobs that are due, jobs that were lost by their worker,
+--          durability}.
 -- A reply ends at its first nil, so what is absent is false.
 local function next_of(id) return id and redis.call('HGET', KEYS[1] .. id, 'timestamp') or false end
+
+-- BullMQ keeps a delayed job's time in milliseconds, times 4,096, as its score.
+local function due()
+  local now = redis.call('TIME')[1] * 1000
+  return redis.call('ZCOUNT', KEYS[5], '-inf', string.format('%.0f', now * 4096))
+end
 
 local function metrics(totals, minutes)
   return { redis.call('HMGET', totals, 'count', 'prevTS', 'prevCount'), redis.call('LRANGE', minutes, 0, ARGV[1] - 1) }
@@ -42,6 +49,7 @@ return {
   metrics(KEYS[10], KEYS[11]),
   metrics(KEYS[12], KEYS[13]),
   redis.call('HMGET', KEYS[9], 'group.concurrency', 'group.max', 'group.duration'),
+  due(),
   redis.call('HGET', KEYS[9], 'sluice.stalled'),
   redis.call('HGET', KEYS[9], 'sluice.durability'),
 }
