@@ -49,7 +49,7 @@ export class ApiError extends Error {
  *
  * ```ts
  * const sluice = createClient(routes, { baseUrl: 'http://localhost:8080', apiKey });
- * const { id } = await sluice.enqueueJob({ params: { queue: 'mail' }, body: { name: 'welcome', data: { to: 'ada' } } });
+ * const { id } = await sluice.enqueueJobs({ params: { queue: 'mail' }, body: { name: 'welcome', data: { to: 'ada' } } });
  * ```
  */
 export function createClient<const Routes extends Readonly<Record<string, RouteDeclaration>>>(
