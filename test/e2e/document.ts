@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { routes } from '@sluice/contract';
 import { type Cleaner, KEY, OwnRedis, type Product, startProduct, until } from './product.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
@@ -84,9 +85,16 @@ export interface Replay {
   streams: string[];
 }
 
-/** Runs the page's `sh guide` blocks from top to bottom on a product of their own. Rejects when a command fails. */
-export async function replay(t: Cleaner, text: string): Promise<Replay> {
-  const { product, answers, readAnswers } = await setup(t, text);
+/**
+ * Runs the page's `sh guide` blocks from top to bottom on a product of their own, on a Redis of its own unless `redis`
+ * says where one is. Rejects when a command fails.
+ */
+export async function replay(
+  t: Cleaner,
+  text: string,
+  redis?: Readonly<Record<string, string>>,
+): Promise<Replay> {
+  const { product, answers, readAnswers } = await setup(t, text, redis);
   const commands = blocks(text, 'sh guide').join('\n');
   await run('bash', ['-c', `${STRICT}${commands}`], {
     env: { ...process.env, SLUICE: product.url, KEY, ANSWERS: answers },
@@ -104,16 +112,16 @@ export async function replay(t: Cleaner, text: string): Promise<Replay> {
   };
 }
 
-async function setup(t: Cleaner, text: string) {
+async function setup(t: Cleaner, text: string, place: Readonly<Record<string, string>> | undefined) {
   const directory = await mkdtemp(join(tmpdir(), 'sluice-guide-'));
   t.onTestFinished(() => rm(directory, { recursive: true, force: true }));
   const answers = join(directory, 'answers');
   const config = join(directory, 'sluice.config.json');
   await mkdir(answers);
   await writeFile(config, blocks(text, 'json sluice.config.json').join('') || '{"limits": []}');
-  const redis = await OwnRedis.start(t);
+  const redis = place ?? { REDIS_URL: (await OwnRedis.start(t)).url };
   // Probes that succeed are logged at `debug`.
-  const product = await startProduct(t, redis.url, { SLUICE_CONFIG: config, LOG_LEVEL: 'debug' });
+  const product = await startProduct(t, redis, { SLUICE_CONFIG: config, LOG_LEVEL: 'debug' });
   // The API listens a little before it has made its first key.
   await until(async () => (await product.call('/queues')).ok || undefined);
   const readAnswers = async () => {
@@ -121,4 +129,18 @@ async function setup(t: Cleaner, text: string) {
     return await Promise.all(files.map((file) => readFile(join(answers, file), 'utf8')));
   };
   return { product, answers, readAnswers };
+}
+
+export async function httpGuide(): Promise<string> {
+  return await readFile(join(ROOT, 'docs/http-guide.md'), 'utf8');
+}
+
+/** Ids of the routes that this API has not answered with success, by its log. */
+export function unservedRoutes({ api }: Product): string[] {
+  const lines = api.output.split('\n').filter((line) => line.startsWith('{'));
+  const requests = lines.map((line) => JSON.parse(line) as { msg?: string; route?: string; status?: number });
+  const served = new Set(
+    requests.flatMap(({ msg, route, status = 500 }) => (msg === 'request' && status < 300 ? [route] : [])),
+  );
+  return Object.keys(routes).filter((id) => !served.has(id));
 }

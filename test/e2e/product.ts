@@ -137,10 +137,13 @@ export interface Product {
   call(path: string, init?: Omit<RequestInit, 'body'> & { json?: unknown }): Promise<Response>;
 }
 
-/** API and worker as processes, as they run in production, on this Redis; ready unless told that there is none. */
+/**
+ * API and worker as processes, as they run in production, on this Redis; ready unless told that there is none. `redis` is
+ * its URL, or the settings that say where it is.
+ */
 export async function startProduct(
   t: Cleaner,
-  redisUrl: string,
+  redis: string | Readonly<Record<string, string>>,
   variables: Record<string, string> = {},
   { isReady = true }: { isReady?: boolean } = {},
 ): Promise<Product> {
@@ -149,7 +152,7 @@ export async function startProduct(
   const env = {
     PATH: process.env.PATH,
     HOME: directory,
-    REDIS_URL: redisUrl,
+    ...(typeof redis === 'string' ? { REDIS_URL: redis } : redis),
     CACHE_DRIVER: 'redis',
     SLUICE_API_KEY: KEY,
     SLUICE_DATA_DIR: directory,

@@ -54,6 +54,7 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
   const observer = observeAttempts({ log, metrics, jobNames: new Set(catalog.names()) });
   const fleet = new Fleet({
     patterns: config.queues,
+    maxQueues: config.maxQueues,
     stopDeadlineMs: config.shutdownDeadlineMs,
     log,
     // Deliveries are waited for before there is one, so that the first is as fast as the next.
@@ -77,10 +78,16 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
         middleware: [observer, dispatch.middleware],
       }),
   });
-  observeWorkers({ metrics, health: () => fleet.health(), isReachable: () => fleet.isReachable });
+  observeWorkers({
+    metrics,
+    health: () => fleet.health(),
+    unserved: () => fleet.unserved.length,
+    isReachable: () => fleet.isReachable,
+  });
   const health = new HealthServer({
     ...config.health,
     workers: () => fleet.health(),
+    unserved: () => fleet.unserved,
     isReachable: () => fleet.isReachable,
     metrics,
     log,

@@ -39,6 +39,8 @@ export interface WorkerConfig {
   maxValueBytes: number;
   /** Names, or patterns with `*`; default every queue. */
   queues: readonly string[];
+  /** How many of them this process serves at most; default 500, in a Cluster 50. */
+  maxQueues: number;
   /** The first that matches a queue counts. */
   concurrency: readonly ConcurrencyRule[];
   /** The first that matches a queue counts; default none. */
@@ -90,6 +92,10 @@ export function readConfig(variables: EnvironmentVariables): WorkerConfig {
     dataDirectory: env.text('SLUICE_DATA_DIR', DEFAULTS.dataDirectory),
     maxValueBytes: env.integer('MAX_VALUE_BYTES', DEFAULTS.maxValueBytes, { min: 1_024, max: 512 * MIB }),
     queues: readQueues(env),
+    maxQueues: env.integer('WORKER_MAX_QUEUES', DEFAULT_MAX_QUEUES[roles.redis.queue.kind], {
+      min: 1,
+      max: 10_000,
+    }),
     concurrency: readConcurrency(env),
     rates: readRates(env),
     processorsFolder: env.text('WORKER_PROCESSORS', undefined),
@@ -111,6 +117,12 @@ export function readConfig(variables: EnvironmentVariables): WorkerConfig {
   env.finish();
   return config;
 }
+
+/**
+ * Each queue holds two connections to Redis of its own; in a Cluster up to six, and all of them are made anew when a
+ * master fails over.
+ */
+const DEFAULT_MAX_QUEUES = { standalone: 500, sentinel: 500, cluster: 50 } as const;
 
 /** Jobs of `pull-…` wait for workers outside, which lease them. */
 const DEFAULT_QUEUES = ['*', '!pull-*'];

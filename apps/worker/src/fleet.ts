@@ -10,6 +10,8 @@ export interface FleetOptions {
   /** Makes a queue that is served by name known to consoles, also when its jobs come from elsewhere. */
   registerQueue: (queue: string) => Promise<void>;
   createWorker: (queue: string) => JobWorker;
+  /** How many queues this process serves at most; what comes after them waits for another process. */
+  maxQueues: number;
   /** For running jobs when the process stops. */
   stopDeadlineMs: number;
   log: Log;
@@ -17,8 +19,6 @@ export interface FleetOptions {
 
 /** A job in a new queue waits this long at most for its worker. */
 const POLL_MS = 500;
-/** Each queue holds two connections of its own; a process with more than this is better split by WORKER_QUEUES. */
-const MAX_QUEUES = 500;
 
 export class Fleet implements Service {
   readonly name = 'workers';
@@ -29,7 +29,7 @@ export class Fleet implements Service {
   #isStopped = false;
   #isRegistered = false;
   #isReachable = false;
-  #isFullReported = false;
+  readonly #unserved = new Set<string>();
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -60,6 +60,11 @@ export class Fleet implements Service {
     return [...this.#workers.values()].map((worker) => worker.health());
   }
 
+  /** Queues that this process is to serve, and does not since it serves as many as it may. */
+  get unserved(): readonly string[] {
+    return [...this.#unserved];
+  }
+
   async #poll(): Promise<void> {
     try {
       if (!this.#isRegistered) await Promise.all(this.#plainNames().map(this.#options.registerQueue));
@@ -77,22 +82,24 @@ export class Fleet implements Service {
     if (this.#isStopped) return;
     const { patterns } = this.#options;
     const wanted = new Set([...this.#plainNames(), ...known.filter((queue) => servesQueue(patterns, queue))]);
-    for (const queue of wanted) this.#serve(queue);
     for (const queue of this.#workers.keys()) if (!wanted.has(queue)) this.#leave(queue);
+    for (const queue of this.#unserved) if (!wanted.has(queue)) this.#unserved.delete(queue);
+    for (const queue of wanted) this.#serve(queue);
   }
 
   #serve(queue: string): void {
     if (this.#workers.has(queue)) return;
-    const { log, createWorker } = this.#options;
-    if (this.#workers.size >= MAX_QUEUES) {
-      if (!this.#isFullReported)
+    const { log, createWorker, maxQueues } = this.#options;
+    if (this.#workers.size >= maxQueues) {
+      if (!this.#unserved.has(queue))
         log.error(
-          { queue, limit: MAX_QUEUES },
-          'too many queues for one worker, split them by WORKER_QUEUES',
+          { queue, maxQueues },
+          'queue not served: raise WORKER_MAX_QUEUES, or split by WORKER_QUEUES',
         );
-      this.#isFullReported = true;
+      this.#unserved.add(queue);
       return;
     }
+    this.#unserved.delete(queue);
     this.#workers.set(queue, createWorker(queue));
     log.info({ queue }, 'queue served');
   }

@@ -13,6 +13,8 @@ export interface HealthOptions {
   /** 0: any that is free. */
   port: number;
   workers: () => WorkerHealth[];
+  /** Queues that this process is to serve, and does not since it serves as many as it may. */
+  unserved: () => readonly string[];
   /** Whether Redis tells which queues there are. */
   isReachable: () => boolean;
   metrics: Metrics;
@@ -92,7 +94,7 @@ export class HealthServer implements Service {
     const queues = this.#options.workers().map((worker) => ({ ...worker, isConsuming: isConsuming(worker) }));
     const status = this.#isStopping ? 'stopping' : this.#statusOf(queues);
     const isReady = status === 'ready';
-    answer(response, isReady ? 200 : 503, { status, queues });
+    answer(response, isReady ? 200 : 503, { status, queues, unserved: this.#options.unserved() });
   }
 
   #statusOf(queues: readonly { isConsuming: boolean }[]): string {

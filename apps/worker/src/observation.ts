@@ -62,14 +62,20 @@ export function observeAttempts({
 export function observeWorkers({
   metrics,
   health,
+  unserved,
   isReachable,
 }: {
   metrics: Metrics;
   health: () => WorkerHealth[];
+  /** How many queues this process is to serve, and does not since it serves as many as it may. */
+  unserved: () => number;
   isReachable: () => boolean;
 }): void {
   metrics.gauge('sluice_redis_up', '1 while Redis answers', ['connection'], (gauge) => {
     gauge.set({ connection: 'queue' }, isReachable() ? 1 : 0);
+  });
+  metrics.gauge('sluice_worker_unserved_queues', 'Queues beyond WORKER_MAX_QUEUES', [], (gauge) => {
+    gauge.set(unserved());
   });
   const gauges: [string, string, (worker: WorkerHealth) => number][] = [
     ['sluice_worker_running_attempts', 'Attempts running now', ({ running }) => running],

@@ -22,6 +22,7 @@ test('needs nothing said', () => {
     dataDirectory: '.sluice',
     maxValueBytes: 1_048_576,
     queues: ['*', '!pull-*'],
+    maxQueues: 500,
     masterSecret: undefined,
     concurrency: [
       { pattern: 'deliveries', attempts: 200 },
@@ -128,4 +129,12 @@ test.for([
   '10.0.0.300',
 ])("does not take '%s' for a network or a host name", (entry) => {
   expect(Object.keys(faults({ EGRESS_ALLOW: entry }))).toEqual(['EGRESS_ALLOW']);
+});
+
+test('serves fewer queues in a Cluster, and as many as it is told', () => {
+  const inCluster = { REDIS_CLUSTER_NODES: 'one:6379' };
+
+  expect(readConfig(inCluster).maxQueues).toBe(50);
+  expect(readConfig({ ...inCluster, WORKER_MAX_QUEUES: '7' }).maxQueues).toBe(7);
+  expect(faults({ WORKER_MAX_QUEUES: '0' })).toEqual({ WORKER_MAX_QUEUES: "'0'" });
 });

@@ -29,6 +29,29 @@ describe.concurrent('a worker process', LONG, () => {
     expect(queues.map(({ queue }) => queue).sort()).toEqual(['mail-bulk', 'reports']);
   });
 
+  test('serves as many queues as it may, tells of the others, and takes one up when another has gone', async (t) => {
+    const { jobs, worker, result } = await product(t);
+    const it = await worker({ WORKER_QUEUES: 'a-*', WORKER_MAX_QUEUES: '2' });
+    const readiness = async () => (await it.ask('/readyz')).json() as Promise<{ unserved: string[] }>;
+    for (const queue of ['a-1', 'a-2']) await jobs.enqueue(queue, { name: 'example.echo' });
+    await it.logged('queue served');
+    await vi.waitFor(async () => expect((await jobs.queue('a-2')).counts.completed).toBe(1), 10_000);
+
+    const { id } = await jobs.enqueue('a-3', { name: 'example.echo' });
+
+    expect(
+      await it.logged('queue not served: raise WORKER_MAX_QUEUES, or split by WORKER_QUEUES'),
+    ).toMatchObject({
+      queue: 'a-3',
+      maxQueues: 2,
+    });
+    expect(await readiness()).toMatchObject({ status: 'ready', unserved: ['a-3'] });
+    expect(await (await it.ask('/metrics')).text()).toContain('sluice_worker_unserved_queues 1');
+    await jobs.obliterate('a-1', { force: true });
+    expect(await result('a-3', id)).toMatchObject({ kind: 'completed' });
+    expect(await readiness()).toMatchObject({ unserved: [] });
+  });
+
   test('runs as many attempts of a queue at a time as it is told', async (t) => {
     const { jobs, worker } = await product(t);
     const it = await worker({ WORKER_CONCURRENCY: 'slow=2,*=7', WORKER_QUEUES: 'slow,fast' });
@@ -216,7 +239,11 @@ describe.concurrent('a worker process', LONG, () => {
     const { worker } = await product(t);
     const it = await worker({ REDIS_URL: `redis://127.0.0.1:${server.port}` });
 
-    expect(await (await it.ask('/readyz')).json()).toEqual({ status: 'redis_unavailable', queues: [] });
+    expect(await (await it.ask('/readyz')).json()).toEqual({
+      status: 'redis_unavailable',
+      queues: [],
+      unserved: [],
+    });
     expect((await it.ask('/livez')).status).toBe(200);
     await server.start();
 

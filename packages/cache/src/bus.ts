@@ -4,7 +4,7 @@
  * come back. A connection that is half dead, or a writer and a listener on two masters of a failover, fall silent alike.
  */
 import { randomBytes } from 'node:crypto';
-import type { RedisClient } from '@sluice/redis';
+import { hear, publish, type RedisClient, subscribe, unsubscribe } from '@sluice/redis';
 import type { Clock } from '@sluice/runtime';
 
 const BEAT_MS = 1_000;
@@ -22,6 +22,7 @@ export class InvalidationBus {
   readonly #listeners: ((keys: readonly string[] | 'all') => void)[] = [];
   #heardAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
+  #unhear: (() => void) | undefined;
 
   /** `subscriber` has the profile of the same name. Both clients stay their owner's. */
   constructor(options: { publisher: RedisClient; subscriber: RedisClient; channel: string; clock: Clock }) {
@@ -42,9 +43,8 @@ export class InvalidationBus {
 
   /** Resolves once subscribed, which may be as late as Redis comes. */
   async start(): Promise<void> {
-    this.#subscriber.on('message', this.#onMessage);
-    this.#subscriber.on('close', this.#onSilence);
-    await this.#subscriber.subscribe(this.#channel);
+    this.#unhear = hear(this.#subscriber, { onMessage: this.#onMessage, onInterruption: this.#onSilence });
+    await subscribe(this.#subscriber, this.#channel);
     this.#timer = setInterval(() => this.#beat(), BEAT_MS);
     this.#timer.unref();
     this.#beat();
@@ -52,20 +52,19 @@ export class InvalidationBus {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    this.#subscriber.off('message', this.#onMessage);
-    this.#subscriber.off('close', this.#onSilence);
+    this.#unhear?.();
     // A connection that is away has no subscription to end.
-    await this.#subscriber.unsubscribe(this.#channel).catch(() => undefined);
+    await unsubscribe(this.#subscriber, this.#channel).catch(() => undefined);
   }
 
   tell(keys: readonly string[] | 'all'): void {
     const told = keys === 'all' || keys.length > MAX_KEYS_TOLD ? 'all' : keys;
     // Unheard means Redis is away from us: the others read again when the entry's age ends.
-    this.#publisher.publish(this.#channel, JSON.stringify([this.#self, told])).catch(() => undefined);
+    publish(this.#publisher, this.#channel, JSON.stringify([this.#self, told])).catch(() => undefined);
   }
 
   #beat(): void {
-    this.#publisher.publish(this.#channel, JSON.stringify([this.#self, 'beat'])).catch(() => undefined);
+    publish(this.#publisher, this.#channel, JSON.stringify([this.#self, 'beat'])).catch(() => undefined);
   }
 
   readonly #onMessage = (channel: string, message: string): void => {

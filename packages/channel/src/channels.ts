@@ -5,7 +5,7 @@
  * comes back with the id of the last one it saw gets all that followed, at least once, as far as it is still kept.
  */
 import type { Keyspace } from '@sluice/config';
-import type { RedisClient } from '@sluice/redis';
+import { publishCommand, type RedisClient } from '@sluice/redis';
 import { DomainError, type JsonText, type Log, type Service } from '@sluice/runtime';
 import { History, type Place } from './history.ts';
 import { Hub } from './hub.ts';
@@ -97,6 +97,7 @@ export class Channels implements Service {
       args: {
         topic: this.#keys.topic(channel),
         message: message.text,
+        publish: publishCommand(this.#client),
         count: keep?.count ?? 0,
         keep_ms: keep?.ms ?? 0,
       },

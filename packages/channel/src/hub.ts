@@ -1,11 +1,9 @@
 /**
  * This file owns the one subscriber connection of a process: each topic is subscribed to once, for as long as somebody
- * here reads it. When the connection is lost every reader ends, since what was published meanwhile cannot be told.
- *
- * A Cluster's client mends its subscriber connection without a word: messages that are not kept may be lost then, those
- * that are kept are found by their readers.
+ * here reads it. When the connection is lost every reader ends, since what was published meanwhile cannot be told. In a
+ * Cluster there is one connection a master, and every reader ends when any of them is lost or takes over slots.
  */
-import { Cluster, type RedisClient } from '@sluice/redis';
+import { Cluster, hear, type RedisClient, subscribe, unsubscribe } from '@sluice/redis';
 import { type Log, within } from '@sluice/runtime';
 import { parsePublished } from './message.ts';
 import type { Subscription } from './subscription.ts';
@@ -26,9 +24,7 @@ export class Hub {
   readonly #log: Log | undefined;
   readonly #topics = new Map<string, Topic>();
   #pinger: NodeJS.Timeout | undefined;
-  readonly #onMessage = (topic: string, payload: string) => this.#spread(topic, payload);
-  readonly #onClose = () => this.endAll('redis_unavailable');
-
+  #unhear: (() => void) | undefined;
   readonly #pingEveryMs: number;
 
   /** `client` of the `subscriber` profile, used for nothing else. */
@@ -39,8 +35,10 @@ export class Hub {
   }
 
   start(): void {
-    this.#client.on('message', this.#onMessage);
-    this.#client.on('close', this.#onClose);
+    this.#unhear = hear(this.#client, {
+      onMessage: (topic, payload) => this.#spread(topic, payload),
+      onInterruption: () => this.endAll('redis_unavailable'),
+    });
     this.#pinger = setInterval(() => void this.#ping(), this.#pingEveryMs);
     this.#pinger.unref();
   }
@@ -48,8 +46,7 @@ export class Hub {
   stop(): void {
     clearInterval(this.#pinger);
     this.endAll('stopped');
-    this.#client.off('message', this.#onMessage);
-    this.#client.off('close', this.#onClose);
+    this.#unhear?.();
   }
 
   /** Resolves when everything published from now on reaches the reader. Rejects while Redis is away; it has not joined then. */
@@ -58,7 +55,7 @@ export class Hub {
     if (!entry) {
       // Else ioredis keeps the command until Redis is back.
       if (this.#client.status !== 'ready') throw new Error('Connection is closed.');
-      entry = { readers: new Set(), subscribed: this.#client.subscribe(topic) };
+      entry = { readers: new Set(), subscribed: subscribe(this.#client, topic) };
       this.#topics.set(topic, entry);
     }
     entry.readers.add(reader);
@@ -98,7 +95,7 @@ export class Hub {
   #unsubscribe(topic: string): void {
     if (this.#client.status !== 'ready') return;
     // Should it fail, the connection is gone and its subscriptions with it.
-    this.#client.unsubscribe(topic).catch(() => undefined);
+    unsubscribe(this.#client, topic).catch(() => undefined);
   }
 
   async #ping(): Promise<void> {

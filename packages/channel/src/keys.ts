@@ -4,7 +4,7 @@
  * | name | what | removed by |
  * |---|---|---|
  * | `{prefix}:channel:{<channel>}:log` | stream of the messages that were published to be kept | its TTL, renewed by each such message; trimmed to the count asked for |
- * | `{prefix}:channel:{<channel>}@<database>` | Pub/Sub channel, no key | nothing: it is stored nowhere |
+ * | `{prefix}:channel:{<channel>}@<database>` | Pub/Sub channel, no key; sharded in a Cluster | nothing: it is stored nowhere |
  */
 import type { Keyspace } from '@sluice/config';
 

@@ -4,5 +4,5 @@ import { defineScript } from '@sluice/redis';
 export const publishScript = defineScript({
   source: new URL('./lua/publish.lua', import.meta.url),
   keys: ['log'],
-  args: ['topic', 'message', 'count', 'keep_ms'],
+  args: ['topic', 'message', 'publish', 'count', 'keep_ms'],
 });

@@ -1,6 +1,6 @@
 import { keyspace } from '@sluice/config';
 import { close, connect, redisFault, untilReady } from '@sluice/redis';
-import { type TestContext, testCluster, testServer } from '@sluice/redis/testing';
+import { type TestContext, testServer } from '@sluice/redis/testing';
 import { expect, test } from 'vitest';
 import { Channels } from '../src/channels.ts';
 import { json, takeAll, valuesOf } from './setup.ts';
@@ -78,35 +78,6 @@ test('while the subscriber connection alone is away nobody begins to read, and i
   expect(redisFault(refused)?.kind).toBe('unavailable');
   expect(performance.now() - startedAt).toBeLessThan(1_000);
   expect(channels.readers).toBe(0);
-});
-
-test('channels work on a Cluster, whichever node a message is published through', {
-  timeout: 60_000,
-}, async (t) => {
-  const { config } = await testCluster(t);
-  const [client, subscriber] = [
-    connect({ config, profile: 'request', name: 'test' }),
-    connect({ config, profile: 'subscriber', name: 'test' }),
-  ];
-  t.onTestFinished(async () => {
-    await Promise.all([close(client), close(subscriber)]);
-  });
-  await Promise.all([untilReady(client, 10_000), untilReady(subscriber, 10_000)]);
-  const channels = new Channels({ client, subscriber, keys: keyspace('t', { isCluster: true }) });
-  channels.start();
-  t.onTestFinished(() => channels.stop());
-  const names = Array.from({ length: 12 }, (_, at) => `channel-${at}`);
-  const readers = await Promise.all(names.map((channel) => channels.subscribe({ channel, owner: 'a' })));
-
-  for (const name of names) {
-    await channels.publish(name, json(`${name} passing`));
-    await channels.publish(name, json(`${name} kept`), { count: 10, ms: 60_000 });
-  }
-
-  for (const [at, reader] of readers.entries()) {
-    const got = valuesOf(await takeAll(reader, 2));
-    expect(got.sort()).toEqual([`channel-${at} kept`, `channel-${at} passing`]);
-  }
 });
 
 async function setup(t: TestContext, options: { settings?: string[]; pingEveryMs?: number } = {}) {

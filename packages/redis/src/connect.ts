@@ -36,6 +36,7 @@ const MAX_RETRY_DELAY_MS = 1_000;
 /** A Sentinel that does not answer is passed over. */
 const SENTINEL_TIMEOUT_MS = 2_000;
 const KEEP_ALIVE_MS = 10_000;
+const SUBSCRIBER_SLOTS_REFRESH_MS = 5_000;
 /** A silent peer does not say goodbye. */
 const DISCONNECT_TIMEOUT_MS = 300;
 
@@ -46,7 +47,7 @@ const DISCONNECT_TIMEOUT_MS = 300;
  * `MAX_RETRY_DELAY_MS` apart, and logged once an outage.
  */
 export function connect(options: ConnectOptions): RedisClient {
-  const client = open(options.config, clientOptions(options));
+  const client = open(options, clientOptions(options));
   reportOutages(client, options);
   return client;
 }
@@ -80,15 +81,16 @@ export async function untilReady(client: RedisClient, timeoutMs: number): Promis
   }
 }
 
-/** A Cluster is ready as soon as it knows its slots; its nodes are a moment later. */
+/** A Cluster is ready as soon as it knows its slots; its masters are a moment later. A replica that is away is not waited for. */
 async function serving(client: RedisClient, signal: AbortSignal): Promise<void> {
   await readiness(client, signal);
   if (client instanceof Cluster)
-    await Promise.all(client.nodes('all').map((node) => readiness(node, signal)));
+    await Promise.all(client.nodes('master').map((node) => readiness(node, signal)));
 }
 
 function readiness(client: RedisClient, signal: AbortSignal): Promise<void> {
-  if (client.status === 'ready') return Promise.resolve();
+  // 'wait': a node that connects at its first command, and lets that wait.
+  if (client.status === 'ready' || client.status === 'wait') return Promise.resolve();
   return new Promise((resolve) => {
     client.once('ready', resolve);
     signal.addEventListener('abort', () => client.off('ready', resolve));
@@ -150,7 +152,7 @@ function clientOptions({ config, profile, name }: ConnectOptions): PlainOptions 
   }
 }
 
-function open(config: RedisConfig, options: PlainOptions): RedisClient {
+function open({ config, profile }: ConnectOptions, options: PlainOptions): RedisClient {
   switch (config.kind) {
     case 'standalone':
       return new Redis({ ...options, host: config.host, port: config.port, db: config.database });
@@ -176,13 +178,17 @@ function open(config: RedisConfig, options: PlainOptions): RedisClient {
         clusterRetryStrategy: retryDelayMs,
         slotsRefreshTimeout: 2_000,
         shardedSubscribers: true,
+        // A subscriber asks for nothing, so that no answer tells it that another master has its topics now.
+        ...(profile === 'subscriber' && { slotsRefreshInterval: SUBSCRIBER_SLOTS_REFRESH_MS }),
         // A command that may have run is not sent again on behalf of a caller who waits.
         ...(enableOfflineQueue === false && { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0 }),
         // Certificates bear the names that CLUSTER SLOTS tells, not the addresses behind them.
         ...(config.tls && { dnsLookup: (address, callback) => callback(null, address) }),
       });
-      // ioredis connects a node at its first command, which would be refused without a queue. A failure comes as an event.
-      cluster.on('+node', (node: Redis) => void node.connect().catch(() => undefined));
+      // ioredis connects a node at its first command, and refuses others meanwhile where nothing may wait. A failure comes
+      // as an event. Whoever lets commands wait gets by with connections to the nodes that it speaks to.
+      if (enableOfflineQueue === false)
+        cluster.on('+node', (node: Redis) => void node.connect().catch(() => undefined));
       return cluster;
     }
   }

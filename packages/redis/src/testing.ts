@@ -7,7 +7,7 @@ import type { TestContext } from './testing-server.ts';
 
 export { freePort } from './embedded/port.ts';
 export { type TestContext, type TestServer, testServer } from './testing-server.ts';
-export { testCluster, testSentinel } from './testing-topology.ts';
+export { type TestCluster, type TestSentinel, testCluster, testSentinel } from './testing-topology.ts';
 export { waitaofProgram } from './testing-waitaof.ts';
 
 export interface TestRedis {

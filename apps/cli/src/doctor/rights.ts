@@ -1,6 +1,6 @@
 /** This file owns the trial of what our user may do: each kind of command, on keys of the run's own, which are removed. */
 import { type Keyspace, type RedisConfig, ROLES, type Role } from '@sluice/config';
-import { connect, type RedisClient, untilReady } from '@sluice/redis';
+import { connect, hear, publish, type RedisClient, subscribe, untilReady } from '@sluice/redis';
 import { within } from '@sluice/runtime';
 import { type Answer, ask } from './answer.ts';
 import { type DoctorKeys, doctorKeys } from './keys.ts';
@@ -98,9 +98,11 @@ async function tryRoundTrip(client: RedisClient, config: RedisConfig, { topic }:
   const subscriber = connect({ config, profile: 'request', name: 'doctor-subscriber' });
   try {
     await untilReady(subscriber, READY_DEADLINE_MS);
-    const arrived = new Promise<void>((resolve) => subscriber.once('message', () => resolve()));
-    await subscriber.subscribe(topic);
-    await client.publish(topic, 'x');
+    const arrived = new Promise<void>((resolve) => {
+      hear(subscriber, { onMessage: () => resolve(), onInterruption: () => undefined });
+    });
+    await subscribe(subscriber, topic);
+    await publish(client, topic, 'x');
     await within(arrived, ROUND_TRIP_MS);
   } finally {
     subscriber.disconnect();

@@ -3,13 +3,14 @@
 -- KEYS[1] log      stream of kept messages: m the message, n its number since the log began; expires
 -- ARGV[1] topic    Pub/Sub channel
 -- ARGV[2] message  JSON text
--- ARGV[3] count    how many kept messages remain at least, 0: this one is not kept
--- ARGV[4] keep_ms  how long the log is kept from now at least
+-- ARGV[3] publish  PUBLISH, or SPUBLISH in a Cluster, where the topic has the hash tag of the log
+-- ARGV[4] count    how many kept messages remain at least, 0: this one is not kept
+-- ARGV[5] keep_ms  how long the log is kept from now at least
 --
 -- Published: '<id> <id of the kept message before it>\n<message>', or ' \n<message>' when it is not kept.
 -- Reply: id of the kept message, '' when it is not kept
-local log, topic, message = KEYS[1], ARGV[1], ARGV[2]
-local count, keep = tonumber(ARGV[3]), tonumber(ARGV[4])
+local log, topic, message, publish = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local count, keep = tonumber(ARGV[4]), tonumber(ARGV[5])
 
 local id, before = '', ''
 if count > 0 then
@@ -23,5 +24,5 @@ if count > 0 then
   id = redis.call('XADD', log, 'MAXLEN', '~', count, '*', 'm', message, 'n', string.format('%.0f', number))
   if redis.call('PTTL', log) < keep then redis.call('PEXPIRE', log, keep) end
 end
-redis.call('PUBLISH', topic, id .. ' ' .. before .. '\n' .. message)
+redis.call(publish, topic, id .. ' ' .. before .. '\n' .. message)
 return id
