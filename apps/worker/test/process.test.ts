@@ -47,7 +47,10 @@ describe.concurrent('a worker process', LONG, () => {
     });
     expect(await readiness()).toMatchObject({ status: 'ready', unserved: ['a-3'] });
     expect(await (await it.ask('/metrics')).text()).toContain('sluice_worker_unserved_queues 1');
-    await jobs.obliterate('a-1', { force: true });
+    await vi.waitFor(
+      async () => expect((await jobs.obliterate('a-1', { force: true })).next).toBeNull(),
+      10_000,
+    );
     expect(await result('a-3', id)).toMatchObject({ kind: 'completed' });
     expect(await readiness()).toMatchObject({ unserved: [] });
   });

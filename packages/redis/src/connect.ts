@@ -30,6 +30,8 @@ export const REQUEST_COMMAND_TIMEOUT_MS = 1_500;
 /** A proof is waited for by Redis for 1.4 s at most; a request has 1.8 s. */
 const PROOF_COMMAND_TIMEOUT_MS = 1_700;
 const REQUEST_SOCKET_TIMEOUT_MS = 5_000;
+/** Moved, asked, or told to try again in 100 ms. */
+const REQUEST_MAX_REDIRECTIONS = 10;
 /** Above BullMQ's drain delay (5 s) and the longest script. */
 const WORKER_SOCKET_TIMEOUT_MS = 30_000;
 const MAX_RETRY_DELAY_MS = 1_000;
@@ -177,6 +179,8 @@ function open({ config, profile }: ConnectOptions, options: PlainOptions): Redis
         enableOfflineQueue: enableOfflineQueue ?? true,
         clusterRetryStrategy: retryDelayMs,
         slotsRefreshTimeout: 2_000,
+        // Each is a tenth of a second's wait: for whoever never gives up, until the failover or the move of slots is over.
+        maxRedirections: enableOfflineQueue === false ? REQUEST_MAX_REDIRECTIONS : Number.POSITIVE_INFINITY,
         shardedSubscribers: true,
         // A subscriber asks for nothing, so that no answer tells it that another master has its topics now.
         ...(profile === 'subscriber' && { slotsRefreshInterval: SUBSCRIBER_SLOTS_REFRESH_MS }),

@@ -57,6 +57,40 @@ describe('a Cluster', () => {
   });
 });
 
+describe('a Cluster with replicas', () => {
+  test('keeps the commands of a worker through a failover, and serves the others meanwhile', {
+    timeout: 40_000,
+  }, async (t) => {
+    const settings = ['cluster-require-full-coverage no'];
+    const { config, masters, replicas } = await testCluster(t, { replicas: 1, settings });
+    const [request, worker] = [await ready(t, config, 'request'), await ready(t, config, 'worker')];
+    // Slots 15495 and 3300: the third master's, and the first's.
+    await worker.set('a', 'before');
+    await expect.poll(() => replicas[2]?.connect('worker').dbsize()).toBe(1);
+
+    await masters[2]?.kill();
+    const kept = worker.append('a', ' and after');
+    const others = await Promise.all(
+      Array.from({ length: 20 }, () => request.set('b', 'x').catch((error: Error) => error.message)),
+    );
+
+    expect(await kept).toBe('before and after'.length);
+    expect(others).toEqual(Array(20).fill('OK'));
+    await expect
+      .poll(() => request.get('a').catch(() => 'refused'), { timeout: 5_000 })
+      .toBe('before and after');
+  });
+
+  test('is served when a replica is away', { timeout: 40_000 }, async (t) => {
+    const { config, replicas } = await testCluster(t, { replicas: 1 });
+    await replicas[0]?.kill();
+
+    const client = await ready(t, config, 'request');
+
+    expect(await client.set('b', 'x')).toBe('OK');
+  });
+});
+
 describe('a Sentinel', () => {
   test('leads both profiles to the new master', { timeout: 30_000 }, async (t) => {
     const { config, master, replica } = await testSentinel(t);
