@@ -1,5 +1,5 @@
 import { keyspace } from '@sluice/config';
-import { close, connect, redisFault, untilReady } from '@sluice/redis';
+import { redisFault, untilReady } from '@sluice/redis';
 import { type TestContext, testServer } from '@sluice/redis/testing';
 import { expect, test } from 'vitest';
 import { Channels } from '../src/channels.ts';
