@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { until } from '../e2e/product.ts';
 import { auditStore } from './audit.ts';
 import type { Run } from './case.ts';
-import { judge, type Verdict } from './checker.ts';
+import { type Evidence, judge, type Verdict } from './checker.ts';
 import { Door } from './door.ts';
 import { Ledger, readLedger } from './ledger.ts';
 import { Load, type LoadOptions } from './load.ts';
@@ -106,7 +106,12 @@ export class Lab {
   }
 
   /** Ends the load, waits until nothing waits or runs, and compares what was told with what was done. */
-  async check({ load, isCutOffExpected = false, settleMs = 120_000 }: CheckOptions): Promise<Verdict> {
+  async check(options: CheckOptions): Promise<Verdict> {
+    return judge(await this.gather(options));
+  }
+
+  /** Ends the load, waits until nothing waits or runs, and collects what was told, done and left. */
+  async gather({ load, isCutOffExpected = false, settleMs = 120_000 }: CheckOptions): Promise<Evidence> {
     const healedAt = Date.now();
     await load.stop();
     const isAtRest = await until(
@@ -117,14 +122,14 @@ export class Lab {
     const settledSeconds = (Date.now() - healedAt) / 1_000;
     this.#run.say(isAtRest ? `at rest after ${settledSeconds.toFixed(1)} s` : 'not at rest in time');
     await this.ledger.flush();
-    return judge({
+    return {
       entries: await readLedger(this.ledger.path),
       effects: await this.sink.effects(),
       audit: await auditStore(this.topology, this.#allQueues),
       ...{ answersMs: load.answersMs, answers: load.answers, isCutOffExpected },
       crashes: this.product.crashes,
       settledSeconds: isAtRest ? settledSeconds : undefined,
-    });
+    };
   }
 
   /** Jobs that wait or run, in all queues; 1 when nobody can tell. */

@@ -60,6 +60,11 @@ export class Load {
     this.#pacing = this.#pace();
   }
 
+  /** No more new jobs. */
+  pause(): void {
+    this.#stopping = true;
+  }
+
   /** No more new jobs; resolves when every caller knows how his went, or has given up. */
   async stop(): Promise<void> {
     this.#stopping = true;

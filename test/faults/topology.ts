@@ -27,10 +27,12 @@ export interface RedisNode {
   readonly port: number;
   readonly folder: string;
   readonly isRunning: boolean;
-  /** Starts it again; resolves when it accepts connections. */
-  start(): Promise<void>;
+  /** Starts it again; resolves when it has loaded its data. `more` are settings of this start alone. */
+  start(more?: readonly string[]): Promise<void>;
   /** `kill -9`. */
   kill(): Promise<void>;
+  /** SIGTERM: it writes what it has to write. */
+  stop(): Promise<void>;
   /** SIGSTOP: connections stay open and nothing is answered. */
   freeze(): void;
   thaw(): void;
@@ -83,10 +85,17 @@ export class RedisServer implements RedisNode {
     return this.#program?.pid;
   }
 
-  async start(): Promise<void> {
+  async start(more: readonly string[] = []): Promise<void> {
     const { launcher = [], settings, file } = this.#options;
     const own = ['--port', String(this.port), '--bind', this.host, '--dir', this.folder];
-    const [command, ...args] = [...launcher, 'redis-server', ...(file ? [file] : []), ...own, ...settings];
+    const [command, ...args] = [
+      ...launcher,
+      'redis-server',
+      ...(file ? [file] : []),
+      ...own,
+      ...settings,
+      ...more,
+    ];
     this.#program = new Program(command as string, args, process.env, this.folder);
     await this.#program.says(/Ready to accept connections|Sentinel ID is/, 120_000);
   }
@@ -94,6 +103,10 @@ export class RedisServer implements RedisNode {
   async kill(): Promise<void> {
     this.#program?.signal('SIGCONT');
     await this.#program?.kill('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    await this.#program?.kill('SIGTERM');
   }
 
   freeze(): void {

@@ -1,9 +1,28 @@
 /** This file owns the list of all cases, in the order in which a whole run does them. */
 import type { FaultCase } from '../case.ts';
+import { bootOrder } from './boot-order.ts';
+import { delayed } from './delayed.ts';
+import { idempotency } from './idempotency.ts';
+import { outages } from './outages.ts';
 import { redisKills } from './redis-kill.ts';
+import { schedulers } from './schedulers.ts';
+import { silence } from './silence.ts';
+import { stop } from './stop.ts';
+import { wedge } from './wedge.ts';
 import { workerKill } from './worker-kill.ts';
 
-export const CASES: readonly FaultCase[] = [...redisKills, workerKill];
+export const CASES: readonly FaultCase[] = [
+  stop,
+  ...redisKills,
+  outages,
+  wedge,
+  silence,
+  bootOrder,
+  workerKill,
+  delayed,
+  schedulers,
+  idempotency,
+];
 
 export function findCase(id: string): FaultCase | undefined {
   return CASES.find((each) => each.id.toLowerCase() === id.toLowerCase());

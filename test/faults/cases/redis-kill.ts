@@ -2,6 +2,7 @@
 import type { FaultCase, Outcome, Run } from '../case.ts';
 import { quantiles } from '../checker.ts';
 import { Lab } from '../lab.ts';
+import { msUntilServed } from '../probes.ts';
 import { between, sleepUntil } from '../random.ts';
 import { type Fsync, singleServer } from '../topology.ts';
 
@@ -61,16 +62,6 @@ async function killRedis(run: Run, fsync: Fsync): Promise<Outcome> {
       },
     ],
   };
-}
-
-/** A read that Redis must answer; 404 is an answer. */
-export async function msUntilServed(lab: Lab): Promise<number> {
-  const startedAt = performance.now();
-  for (;;) {
-    const { status } = await lab.door.call('/redis/harness-probe');
-    if (status === 404) return performance.now() - startedAt;
-    await sleepUntil(Date.now() + 20);
-  }
 }
 
 export const redisKills: readonly FaultCase[] = [
