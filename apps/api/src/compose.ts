@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { KeyRing } from '@sluice/access';
 import { Channels } from '@sluice/channel';
 import { keyspace } from '@sluice/config';
+import type { routes } from '@sluice/contract';
 import { Jobs } from '@sluice/jobs';
 import { AttemptMetrics } from '@sluice/jobs/metrics';
 import { clientAddressBy, Limiter } from '@sluice/rate-limit';
@@ -17,6 +18,7 @@ import type { ApiConfig } from './config.ts';
 import { Connections } from './connections.ts';
 import { FirstKey } from './first-key.ts';
 import { createAuthentication } from './http/authentication.ts';
+import type { Handlers } from './http/call.ts';
 import { createAdmission } from './http/limit.ts';
 import { createObserver } from './http/observation.ts';
 import type { Door } from './http/serve.ts';
@@ -166,12 +168,46 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     maxBatchBytes: config.maxBatchBytes,
     observe: createObserver({ log, metrics, accessLog: config.accessLog }),
   };
+  const handlers: Handlers<typeof routes> = {
+    ...healthHandlers({ connections, firstKey, metrics, stopping: stopping.signal }),
+    ...jobHandlers({ jobs, stopping: stopping.signal }),
+    ...jobActionHandlers({ jobs }),
+    ...jobEventHandlers({ jobs, keyRing, stopping: stopping.signal }),
+    ...queueHandlers({ jobs }),
+    ...queueActionHandlers({ jobs }),
+    ...scalingHandlers({ jobs }),
+    ...schedulerHandlers({ jobs }),
+    ...flowHandlers({ jobs }),
+    ...lazyHandlers('deliveries', async () => {
+      const { deliveryArea } = await import('./areas/deliveries.ts');
+      return deliveryArea({ client: queueClient, keys, master: secret, jobs });
+    }),
+    ...leaseHandlers({ jobs }),
+    ...limitHandlers({ limiter }),
+    ...channelHandlers({ channels, keyRing, stopping: stopping.signal }),
+    ...systemKeyHandlers({ keyRing, trail: new Trail({ client: connections.role('queue'), keys }) }),
+    ...systemLimitHandlers({ registry, configured: configuredPolicies }),
+    ...systemServiceHandlers({ registry, cacheServices, configured: configuredServices, secrets }),
+    ...lazyHandlers('sessions', async () => {
+      const { openSessions } = await import('./areas/sessions.ts');
+      const { store, handlers, counts } = openSessions({
+        store: { client: sessionClient, dataDirectory: config.dataDirectory, keys, log },
+        sessions: { secret: deriveSecret(secret, 'sessions'), ...config.sessions, log },
+        allowsQueryCredentials: config.allowsQueryCredentials,
+      });
+      sessionStore = store;
+      sessionCounts = counts;
+      return handlers;
+    }),
+    ...cacheHandlers({ services: cacheServices, maxBatchItems: config.maxBatchItems }),
+    ...cacheOperationHandlers({ services: cacheServices, stopping: stopping.signal, version: VERSION }),
+  };
   const fallback = pageFallback(door);
   let admin: AdminArea | undefined;
   const openAdmin = async () => {
     const { AdminArea: Area } = await import('./admin/admin-area.ts');
     admin ??= new Area({
-      ...{ keyRing, registry, jobs, keys, clientAddress, log },
+      ...{ keyRing, registry, jobs, keys, handlers, clientAddress, log },
       client: queueClient,
       master: secret,
     });
@@ -187,44 +223,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     ),
     lazyPages('/docs', async () => (await import('./docs.ts')).createDocs(), fallback),
   ];
-  const listener = createApp(
-    {
-      ...healthHandlers({ connections, firstKey, metrics, stopping: stopping.signal }),
-      ...jobHandlers({ jobs, stopping: stopping.signal }),
-      ...jobActionHandlers({ jobs }),
-      ...jobEventHandlers({ jobs, keyRing, stopping: stopping.signal }),
-      ...queueHandlers({ jobs }),
-      ...queueActionHandlers({ jobs }),
-      ...scalingHandlers({ jobs }),
-      ...schedulerHandlers({ jobs }),
-      ...flowHandlers({ jobs }),
-      ...lazyHandlers('deliveries', async () => {
-        const { deliveryArea } = await import('./areas/deliveries.ts');
-        return deliveryArea({ client: queueClient, keys, master: secret, jobs });
-      }),
-      ...leaseHandlers({ jobs }),
-      ...limitHandlers({ limiter }),
-      ...channelHandlers({ channels, keyRing, stopping: stopping.signal }),
-      ...systemKeyHandlers({ keyRing, trail: new Trail({ client: connections.role('queue'), keys }) }),
-      ...systemLimitHandlers({ registry, configured: configuredPolicies }),
-      ...systemServiceHandlers({ registry, cacheServices, configured: configuredServices, secrets }),
-      ...lazyHandlers('sessions', async () => {
-        const { openSessions } = await import('./areas/sessions.ts');
-        const { store, handlers, counts } = openSessions({
-          store: { client: sessionClient, dataDirectory: config.dataDirectory, keys, log },
-          sessions: { secret: deriveSecret(secret, 'sessions'), ...config.sessions, log },
-          allowsQueryCredentials: config.allowsQueryCredentials,
-        });
-        sessionStore = store;
-        sessionCounts = counts;
-        return handlers;
-      }),
-      ...cacheHandlers({ services: cacheServices, maxBatchItems: config.maxBatchItems }),
-      ...cacheOperationHandlers({ services: cacheServices, stopping: stopping.signal, version: VERSION }),
-    },
-    door,
-    pages,
-  );
+  const listener = createApp(handlers, door, pages);
   const server = new HttpServer({ listener, host: config.host, port: config.port, stopping });
   return {
     server,

@@ -14,6 +14,7 @@ export {
   type RouteDeclaration,
   type RouteInput,
   type RouteReply,
+  type RouteRequest,
   route,
 } from './route.ts';
 export { newDelivery } from './routes/deliveries.ts';

@@ -1,6 +1,7 @@
 /** This file owns the wiring of what operators use: one way in, the console, and Bull Board, which is loaded when it is asked for. */
 import type { KeyRing } from '@sluice/access';
 import type { Keyspace } from '@sluice/config';
+import type { routes } from '@sluice/contract';
 import { isJobId, type Jobs, knownQueues } from '@sluice/jobs';
 import type { ClientAddress } from '@sluice/rate-limit';
 import type { RedisClient } from '@sluice/redis';
@@ -9,7 +10,9 @@ import type { Registry } from '@sluice/system';
 import type { Hono } from 'hono';
 import { ConsoleAssets } from '../console/assets.ts';
 import { createConsole } from '../console/console.ts';
+import { OwnApi } from '../console/own-api.ts';
 import { consolePages } from '../console/pages/index.ts';
+import type { Handlers } from '../http/call.ts';
 import { openEntrance } from './entrance.ts';
 import { ADMIN_PATH } from './operator-sessions.ts';
 
@@ -20,6 +23,8 @@ export interface AdminAreaOptions {
   /** Of the queue's Redis. */
   client: RedisClient;
   keys: Keyspace;
+  /** Of all routes: the console asks what the API does. */
+  handlers: Handlers<typeof routes>;
   /** The installation's secret. */
   master: Buffer;
   clientAddress: ClientAddress;
@@ -38,7 +43,7 @@ export class AdminArea {
 
   console(): Hono {
     const { log } = this.#options;
-    const pages = consolePages(this.#options);
+    const pages = consolePages({ ...this.#options, api: new OwnApi(this.#options.handlers) });
     return createConsole({ entrance: this.#entrance, assets: this.#assets, pages, log });
   }
 

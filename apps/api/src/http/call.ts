@@ -3,8 +3,8 @@ import type { KeyPrincipal } from '@sluice/access';
 import type { RouteDeclaration, RouteInput } from '@sluice/contract';
 import type { Reply } from './reply.ts';
 
-/** Who calls. */
-export type Principal = KeyPrincipal;
+/** Who calls: over HTTP a key, from the console an account as well. */
+export type Principal = Omit<KeyPrincipal, 'kind'> & { readonly kind: KeyPrincipal['kind'] | 'account' };
 
 /** What may wait of this caller's in a queue; `undefined`: his key has no such quota. */
 export function backlogOf({ id, quota }: Principal): { owner: string; max: number } | undefined {

@@ -2,11 +2,12 @@
 import { Grants } from '@sluice/access';
 import type { ErrorCode, RouteDeclaration } from '@sluice/contract';
 import { DomainError, within } from '@sluice/runtime';
-import type { z } from 'zod';
+import { authorise } from './authorisation.ts';
 import { type Body, type BodyBound, readBody } from './body.ts';
 import type { Call, Handler, Principal } from './call.ts';
 import type { Exchange } from './exchange.ts';
 import { failure } from './failure.ts';
+import { InputCheck } from './input-check.ts';
 import { type Reply, withCommonHeaders } from './reply.ts';
 import { requestIdOf } from './request-id.ts';
 import type { RawParams } from './router.ts';
@@ -156,22 +157,6 @@ function decoded(rawParams: RawParams): RawParams {
   return params;
 }
 
-/** Throws `forbidden` when the key lacks the route's scope. */
-function authorise({ access }: RouteDeclaration, { grants }: Principal, params: RawParams): void {
-  if (typeof access === 'string') return;
-  const resource = access.resource?.map((name) => params[name] ?? '').join('/');
-  const isAllowed =
-    resource === undefined
-      ? grants.allowsSome(access.area, access.verb)
-      : grants.allows(access.area, access.verb, resource);
-  if (isAllowed) return;
-  throw new DomainError<ErrorCode>(
-    'forbidden',
-    `This key lacks the scope ${access.area}:${access.verb}${resource ? ` for '${resource}'` : ''}.`,
-    { details: { scope: `${access.area}:${access.verb}` } },
-  );
-}
-
 /** An answer about a limit tells of that one. A stream has gone out when its connection says so. */
 function leaveAfter(reply: Reply, { headers, leave }: Admission, exchange: Exchange): void {
   if (reply.headers['RateLimit-Policy'] === undefined) Object.assign(reply.headers, headers);
@@ -188,17 +173,9 @@ async function validated(
   requestId: string,
   door: Door,
 ): Promise<Call> {
-  const issues: { path: string; message: string }[] = [];
-  const check = (schema: z.ZodType | undefined, value: unknown, place: string): unknown => {
-    if (!schema) return {};
-    const result = schema.safeParse(value);
-    if (result.success) return result.data;
-    for (const { path, message } of result.error.issues)
-      issues.push({ path: [place, ...path].join('.'), message });
-    return undefined;
-  };
-  const params = check(declaration.params, rawParams, 'path');
-  const query = check(declaration.query, declaration.query && queryOf(exchange.target), 'query');
+  const input = new InputCheck();
+  const params = input.check(declaration.params, rawParams, 'path');
+  const query = input.check(declaration.query, declaration.query && queryOf(exchange.target), 'query');
   let body: Body | undefined;
   let checkedBody: unknown;
   if (declaration.body) {
@@ -209,14 +186,9 @@ async function validated(
         ? { bytes: own, code: 'quota_payload_exceeded' }
         : { bytes, code: 'body_too_large' };
     body = await readBody(exchange, declaration.body, bound);
-    if (body) checkedBody = check(declaration.body.schema, body.value, 'body');
+    if (body) checkedBody = input.check(declaration.body.schema, body.value, 'body');
   }
-  if (issues.length > 0) {
-    const [first] = issues;
-    throw new DomainError<ErrorCode>('input_invalid', `${first?.path}: ${first?.message}`, {
-      details: { issues: issues.slice(0, 50) },
-    });
-  }
+  input.requireValid();
   return new ValidatedCall(exchange, principal, requestId, {
     params: params as Call['params'],
     query: query as Call['query'],

@@ -6,7 +6,7 @@ import type { Call } from '../http/call.ts';
 import { failureBody } from '../http/failure.ts';
 
 export function authorshipOf({ principal, requestId }: Pick<Call, 'principal' | 'requestId'>): Authorship {
-  return { author: { kind: 'key', id: principal.id, label: principal.label }, requestId };
+  return { author: { kind: principal.kind, id: principal.id, label: principal.label }, requestId };
 }
 
 /** The version in `If-Match`; `undefined` when the header is absent or `*`. Throws `input_invalid`. */
