@@ -52,10 +52,11 @@ export class CommandError extends Error {
 
 /**
  * Runs a command to its end and answers its output; throws `CommandError` unless its status is 0. `shows` hands it the
- * terminal instead. Ended with us, and after `timeoutMs` (default: no limit).
+ * terminal instead. Ended with us, and after `timeoutMs` (default: no limit); `cwd` is where it runs.
  */
-export async function run(command, args, { env = {}, shows = false, timeoutMs = 0 } = {}) {
+export async function run(command, args, { env = {}, shows = false, timeoutMs = 0, cwd } = {}) {
   const child = spawn(command, args, {
+    cwd,
     env: { ...process.env, ...env },
     stdio: shows ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
     timeout: timeoutMs,

@@ -14,6 +14,7 @@ import {
   ROOT,
 } from './setup.mjs';
 import { CommandError, run, step } from './steps.mjs';
+import { provideValkey } from './valkey.mjs';
 
 /** A test run that hangs must end before whoever waits for it gives up. */
 const TESTS_TIMEOUT_MS = 1_080_000;
@@ -31,6 +32,7 @@ try {
   for (const name of EXAMPLE_PROGRAMS) {
     if (!findProgram([name])) await installSystemPackage({ name, reason: 'for the tests of the examples' });
   }
+  await provideValkey();
 } catch (error) {
   endWith(error);
 }

@@ -19,7 +19,8 @@ export interface RedisFault {
 
 const REFUSED_BY_SERVER: readonly [RegExp, RedisFaultKind][] = [
   [/^(NOAUTH|WRONGPASS|NOPERM)\b|^ERR (invalid password|AUTH )|client sent AUTH/i, 'auth'],
-  [/The user executing the script can't/, 'auth'],
+  // Before 7.2, and since.
+  [/The user executing the script can't|ACL failure in script:/, 'auth'],
   [/\bREADONLY\b|^MISCONF\b|^NOREPLICAS\b/, 'readonly'],
   [/^LOADING\b/, 'loading'],
   [/\bOOM command not allowed/, 'oom'],

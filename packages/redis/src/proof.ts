@@ -38,8 +38,9 @@ type PipelineReply = [error: Error | null, reply: unknown];
 /** Of a proof on one connection: the command to send behind a write, or why there is none. */
 type Way = 'wait' | 'waitaof' | 'always' | { reason: string };
 
-/** What a connection was found to have; forgotten when it is made anew, as the server may be another. */
-const waysOf = new WeakMap<RedisClient, Map<Proof, Way>>();
+/** What a connection was found to have, in a Cluster by key; forgotten when it is made anew, as the server may be another. */
+const waysOf = new WeakMap<RedisClient, Map<string, Way>>();
+const MAX_WAYS = 1_000;
 
 /** Writes in one pipeline with what proves it. Rejects as ioredis does when it cannot tell; a write's own error is among `replies`. */
 export async function writeProven(client: RedisClient, options: ProvenWriteOptions): Promise<ProvenWrite> {
@@ -75,7 +76,9 @@ async function send(
   const shortfalls = answers.flatMap(
     ([error, reply], index) => shortfallOf(proofs[index] as Proof, error, reply, timeoutMs) ?? [],
   );
-  if (answers.some(([error]) => error)) waysOf.delete(client);
+  // Late is late; anything else may be another server, or other settings.
+  if (answers.some(([error], index) => error || ways[index] === 'always') && shortfalls.length > 0)
+    waysOf.delete(client);
   return {
     result: {
       kind: 'written',
@@ -111,11 +114,13 @@ async function wayTo(client: RedisClient, key: string, proof: Proof): Promise<Wa
     waysOf.set(client, ways);
     client.once('close', () => waysOf.delete(client));
   }
-  const known = ways.get(proof);
+  const place = client instanceof Cluster ? `${proof} ${key}` : proof;
+  const known = ways.get(place);
   if (known) return known;
   const way = await probe(client, key, proof);
+  if (ways.size >= MAX_WAYS) ways.clear();
   // What is not there may be put right any moment.
-  if (typeof way !== 'object') ways.set(proof, way);
+  if (typeof way !== 'object') ways.set(place, way);
   return way;
 }
 

@@ -19,6 +19,11 @@ describe('every refusal Redis knows has a kind', () => {
       "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments script: 8f2",
       'auth',
     ],
+    ['ERR ACL failure in script: No permissions to access a key script: a2e, on @user_script:1.', 'auth'],
+    [
+      "ERR ACL failure in script: User default has no permissions to run the 'incr' command script: 056, on @user_script:1.",
+      'auth',
+    ],
     ['ERR invalid password', 'auth'],
     [
       'ERR AUTH <password> called without any password configured for the default user. Are you sure?',
