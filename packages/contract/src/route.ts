@@ -52,6 +52,8 @@ export interface RouteDeclaration {
   access: Access;
   params?: Parameters;
   query?: Parameters;
+  /** Request headers that it reads beside the key; for the document, handlers read them as they came. */
+  headers?: Parameters;
   body?: BodyDeclaration;
   replies: Readonly<Record<number, ReplyDeclaration>>;
   /** Codes this route raises besides those that every route may (`DOOR_ERROR_CODES`). */

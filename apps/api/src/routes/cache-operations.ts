@@ -166,6 +166,6 @@ async function specOf(name: string, label: string, version: string): Promise<str
   // Loaded by the first who asks: the generator is larger than all the rest here.
   const { openApiDocument } = await import('@sluice/contract/openapi');
   return JSON.stringify(
-    openApiDocument(own, { title: label, version, description: `Cache service ${name}` }),
+    openApiDocument(own, { title: label, version, description: `Cache service ${name}` }, { service: name }),
   );
 }

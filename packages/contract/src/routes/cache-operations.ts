@@ -2,6 +2,7 @@
 import { MAX_BATCH_KEYS, MAX_KEY_BYTES, MAX_LEASE_MS, MAX_TAG_BYTES, MAX_TAGS } from '@sluice/cache/schemas';
 import { z } from 'zod';
 import { carriedJson } from '../carried.ts';
+import { IF_MATCH_HEADER } from '../headers.ts';
 import { queryFlag } from '../query.ts';
 import { route } from '../route.ts';
 
@@ -49,6 +50,7 @@ export const cacheOperations = {
     description:
       'As `application/merge-patch+json` (or with `merge=true`) the body is a JSON Merge Patch of the value (RFC 7396); members it does not name stay as they were written. Else it is `{"ttl", "tags", "merge"}`. Honours If-Match.',
     access: { area: 'cache', verb: 'write' },
+    headers: IF_MATCH_HEADER,
     params: z.object({ service, key: z.string() }),
     query: z.object({ merge: queryFlag.meta({ type: 'boolean', description: 'The body is a merge patch' }) }),
     body: {

@@ -1,6 +1,7 @@
 /** This file owns the routes of a cache service's keys: the published page's six endpoints and what reads and writes beside them. */
 import { MAX_BATCH_KEYS, MAX_LIST_LIMIT } from '@sluice/cache/schemas';
 import { z } from 'zod';
+import { IF_MATCH_HEADER, IF_NONE_MATCH } from '../headers.ts';
 import { queryFlag, queryInteger } from '../query.ts';
 import { route } from '../route.ts';
 
@@ -248,6 +249,7 @@ export const cache = {
     tag,
     summary: 'Get value by key',
     access: { area: 'cache', verb: 'read' },
+    headers: IF_NONE_MATCH,
     params: one,
     query: z.object({
       check_exist: queryFlag.meta({ type: 'boolean', description: 'Tell only whether the key exists' }),
@@ -297,6 +299,7 @@ export const cache = {
     summary: 'Update existing key',
     description: 'Answers 404 when the key does not exist, unless `upsert`. Honours If-Match.',
     access: { area: 'cache', verb: 'write' },
+    headers: IF_MATCH_HEADER,
     params: one,
     query: singleQuery.extend({
       upsert: queryFlag.meta({ type: 'boolean', description: 'Create when absent' }),
@@ -315,6 +318,7 @@ export const cache = {
     tag,
     summary: 'Delete a key',
     access: { area: 'cache', verb: 'delete' },
+    headers: IF_MATCH_HEADER,
     params: one,
     query: z.object({ ignore_missing: queryFlag }),
     replies: {

@@ -7,6 +7,7 @@ import {
 } from '@sluice/channel/schemas';
 import { z } from 'zod';
 import { carriedJson } from '../carried.ts';
+import { LAST_EVENT_ID } from '../headers.ts';
 import { route } from '../route.ts';
 
 const PATH = '/api/v2/channels/{channel}';
@@ -59,6 +60,7 @@ export const channels = {
       'The last event says why a stream ends: `overflow` (too slow for messages that are not kept), `redis_unavailable`, `stopped`, `forbidden` (the key lost its right), `renewed` (after half an hour; come back).',
     ].join(' '),
     access: { area: 'channels', verb: 'subscribe', resource: ['channel'] },
+    headers: LAST_EVENT_ID,
     params,
     query: z.object({
       last_event_id: positionSchema.optional().meta({

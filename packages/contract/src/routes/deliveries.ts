@@ -1,6 +1,7 @@
 /** This file owns the route that asks for deliveries: signed requests that the worker sends until they are answered. */
 import { MAX_DELIVERIES, newDeliverySchema } from '@sluice/delivery/schemas';
 import { z } from 'zod';
+import { IDEMPOTENCY_KEY } from '../headers.ts';
 import { queryFlag } from '../query.ts';
 import { route } from '../route.ts';
 import { batchReply, enqueuedJob } from './jobs.ts';
@@ -41,6 +42,7 @@ export const deliveries = {
       '2xx delivers it. 410 and every 4xx but 408, 409, 425 and 429 end it; anything else, a 3xx included, is tried again on its `schedule`, or when `Retry-After` says.',
     ].join('\n\n'),
     access: { area: 'deliveries', verb: 'send' },
+    headers: IDEMPOTENCY_KEY,
     query: z.object({ continue: queryFlag }),
     body: { schema: z.union([newDelivery, newDeliveries]), carried: ['body'], bound: 'batch' },
     replies: {

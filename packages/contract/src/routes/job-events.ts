@@ -1,5 +1,6 @@
 /** This file owns the routes that stream what happens to jobs, as Server-Sent Events. */
 import { z } from 'zod';
+import { LAST_EVENT_ID } from '../headers.ts';
 import { route } from '../route.ts';
 import { JOB_PATH, jobParams } from './jobs.ts';
 import { QUEUE_PATH, queueParams } from './queues.ts';
@@ -22,6 +23,7 @@ export const jobEvents = {
     summary: 'What happens in a queue, as it happens',
     description,
     access: read,
+    headers: LAST_EVENT_ID,
     params: queueParams,
     query,
     replies,
@@ -36,6 +38,7 @@ export const jobEvents = {
     summary: 'What happens to a job, until it ends',
     description,
     access: read,
+    headers: LAST_EVENT_ID,
     params: jobParams,
     query,
     replies,

@@ -13,6 +13,7 @@ import {
 } from '@sluice/jobs/schemas';
 import { z } from 'zod';
 import { carriedJson } from '../carried.ts';
+import { IDEMPOTENCY_KEY } from '../headers.ts';
 import { queryFlag, queryInteger } from '../query.ts';
 import { route } from '../route.ts';
 
@@ -122,6 +123,7 @@ export const jobs = {
     description:
       'A 201 means that the job is stored as its `durability` says and will be delivered at least once. What a queue asks for is among its limits; a 503 `durability_not_confirmed` names a job that was written and not proven. Give an `Idempotency-Key` header (one job) or `idempotency_key` per item, and a repeated request answers with the same id for 24 hours.',
     access: { area: 'jobs', verb: 'enqueue', resource: ['queue'] },
+    headers: IDEMPOTENCY_KEY,
     params: queueParams,
     query: z.object({ wait, continue: queryFlag }),
     body: {

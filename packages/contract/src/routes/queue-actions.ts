@@ -7,6 +7,7 @@ import {
   queueLimitsSchema,
 } from '@sluice/jobs/schemas';
 import { z } from 'zod';
+import { CONFIRM } from '../headers.ts';
 import { queryInteger } from '../query.ts';
 import { route } from '../route.ts';
 import { jobView } from './jobs.ts';
@@ -88,6 +89,7 @@ export const queueActions = {
     tag,
     summary: 'Remove a queue and everything in it; needs the header `X-Confirm: {queue}`',
     access: manage,
+    headers: CONFIRM,
     params: queueParams,
     body: {
       schema: z.strictObject({

@@ -9,6 +9,7 @@ import {
 } from '@sluice/session/schemas';
 import { z } from 'zod';
 import { carriedJson } from '../carried.ts';
+import { SESSION_TOKEN } from '../headers.ts';
 import { queryFlag } from '../query.ts';
 import { route } from '../route.ts';
 
@@ -108,6 +109,7 @@ export const sessions = {
     tag,
     summary: 'The session of X-DreamFactory-Session-Token, its expiry renewed',
     access: read,
+    headers: SESSION_TOKEN,
     query: z.object({
       touch: queryFlag.meta({ type: 'boolean', description: 'false: leave the expiry alone', default: true }),
     }),
@@ -121,6 +123,7 @@ export const sessions = {
     tag,
     summary: 'Change the data of the session; no change made at the same time is lost',
     access: write,
+    headers: SESSION_TOKEN,
     body: { schema: change, carried: ['data'] },
     replies: { 200: { description: 'The session as it is now', schema: sessionView } },
     errors: [...usesData, 'session_token_invalid', 'session_conflict'],
@@ -132,6 +135,7 @@ export const sessions = {
     tag,
     summary: 'Give the session a new token, as at every change of privilege',
     access: write,
+    headers: SESSION_TOKEN,
     body: { schema: rotation, isOptional: true },
     replies: { 200: { description: 'The session and its new token', schema: issuedView } },
     errors: ['session_token_invalid', 'session_superseded', 'storage_busy'],
@@ -143,6 +147,7 @@ export const sessions = {
     tag,
     summary: 'Log out; a session that has ended already is no error',
     access: write,
+    headers: SESSION_TOKEN,
     replies: { 200: { description: 'Ended', schema: done } },
     errors: ['session_token_invalid', 'storage_busy'],
   }),
@@ -176,6 +181,7 @@ export const sessions = {
     tag,
     summary: 'End all sessions of a user in one step, logins under way included',
     access: write,
+    headers: SESSION_TOKEN,
     params: z.object({ user_id: userIdSchema }),
     query: z.object({
       except_current: queryFlag.meta({

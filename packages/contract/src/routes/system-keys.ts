@@ -8,6 +8,7 @@ import {
 } from '@sluice/access/schemas';
 import { MAX_TRAIL_PAGE, trailCursorSchema, trailEntrySchema } from '@sluice/system/schemas';
 import { z } from 'zod';
+import { IF_MATCH_HEADER } from '../headers.ts';
 import { queryInteger } from '../query.ts';
 import { route } from '../route.ts';
 import { IF_MATCH, SYSTEM_PATH, systemRead, systemWrite, systemTag as tag } from './system.ts';
@@ -110,6 +111,7 @@ export const systemKeys = {
     summary: 'Change label, scopes, expiry, quota, or suspend a key',
     description: `${GRANT_NOTE} ${IF_MATCH}`,
     access: systemWrite,
+    headers: IF_MATCH_HEADER,
     params,
     body: {
       schema: z.strictObject({
@@ -131,6 +133,7 @@ export const systemKeys = {
     summary: 'End a key for good; every server refuses it within 2 s. It stays listed for 30 days',
     description: `The last key of all scopes stays. ${IF_MATCH}`,
     access: systemWrite,
+    headers: IF_MATCH_HEADER,
     params,
     replies: { 200: { description: 'The key', schema: view } },
     errors: ['key_unknown', 'key_changed', 'last_admin_key', 'version_mismatch'],

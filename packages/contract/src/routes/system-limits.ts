@@ -1,5 +1,6 @@
 /** This file owns the routes of rate-limit policies made at run time. */
 import { z } from 'zod';
+import { IF_MATCH_HEADER } from '../headers.ts';
 import { route } from '../route.ts';
 import {
   createErrors,
@@ -91,6 +92,7 @@ export const systemLimits = {
       'Change what the body names, as a JSON Merge Patch; counts go on unless algorithm or period change',
     description: IF_MATCH,
     access: systemWrite,
+    headers: IF_MATCH_HEADER,
     params,
     body: { schema: policy },
     replies: { 200: { description: 'The policy', schema: view } },
@@ -104,6 +106,7 @@ export const systemLimits = {
     summary: 'Replace a policy',
     description: IF_MATCH,
     access: systemWrite,
+    headers: IF_MATCH_HEADER,
     params,
     body: { schema: policy },
     replies: { 200: { description: 'The policy', schema: view } },
@@ -117,6 +120,7 @@ export const systemLimits = {
     summary: 'Remove a policy; what it counted expires by itself',
     description: IF_MATCH,
     access: systemWrite,
+    headers: IF_MATCH_HEADER,
     params,
     replies: { 200: { description: 'Removed', schema: removed } },
     errors: [...recordErrors],

@@ -1,6 +1,7 @@
 /** This file owns the routes of cache services made at run time, in DreamFactory's shape. */
 import { REDIS_FAULTS } from '@sluice/system/schemas';
 import { z } from 'zod';
+import { IF_MATCH_HEADER } from '../headers.ts';
 import { queryFlag } from '../query.ts';
 import { route } from '../route.ts';
 import {
@@ -131,6 +132,7 @@ export const systemServices = {
     summary: 'Change what the body names, as a JSON Merge Patch',
     description: IF_MATCH,
     access: systemWrite,
+    headers: IF_MATCH_HEADER,
     params,
     body: { schema: service },
     replies: { 200: { description: 'The service', schema: view } },
@@ -144,6 +146,7 @@ export const systemServices = {
     summary: 'Replace a cache service; a password that is not named stays',
     description: IF_MATCH,
     access: systemWrite,
+    headers: IF_MATCH_HEADER,
     params,
     body: { schema: service },
     replies: { 200: { description: 'The service', schema: view } },
@@ -157,6 +160,7 @@ export const systemServices = {
     summary: 'Remove a cache service; its values stay in Redis unless flushed',
     description: IF_MATCH,
     access: systemWrite,
+    headers: IF_MATCH_HEADER,
     params,
     query: z.object({
       flush: queryFlag.meta({
