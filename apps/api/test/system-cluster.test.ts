@@ -1,5 +1,6 @@
 import { close, connect, untilReady } from '@sluice/redis';
 import { testCluster } from '@sluice/redis/testing';
+import { testConnection } from '@sluice/system';
 import { expect, test } from 'vitest';
 import { startApi } from './harness.ts';
 
@@ -31,4 +32,15 @@ test('in a Cluster a change of a service, a policy or a key and its entry in the
     'key.create',
   ]);
   expect((await api.call('/api/v2/orders?keys=a')).status).toBe(200);
+});
+
+test('a connection to a Cluster is tried when its masters are connected, not before', {
+  timeout: 60_000,
+}, async (t) => {
+  const { config } = await testCluster(t);
+
+  const tests = [];
+  for (let turn = 0; turn < 20; turn += 1) tests.push(await testConnection(config));
+
+  expect(tests.map(({ fault, warnings }) => [fault, warnings.length])).toEqual(Array(20).fill([null, 1]));
 });

@@ -1,6 +1,14 @@
 /** This file owns the question whether a Redis could serve: asked once, over a connection of its own, within a deadline. */
 import type { RedisConfig } from '@sluice/config';
-import { close, connect, outageOf, type RedisClient, type RedisFaultKind, redisFault } from '@sluice/redis';
+import {
+  close,
+  connect,
+  outageOf,
+  type RedisClient,
+  type RedisFaultKind,
+  redisFault,
+  untilReady,
+} from '@sluice/redis';
 import { within } from '@sluice/runtime';
 
 export interface ConnectionTest {
@@ -28,7 +36,7 @@ export async function testConnection(config: RedisConfig): Promise<ConnectionTes
   const startedAt = performance.now();
   const leftMs = () => Math.max(DEADLINE_MS - (performance.now() - startedAt), 1);
   try {
-    await within(readyOrFailed(client), leftMs());
+    await readyOrFailed(client, leftMs());
     const pingedAt = performance.now();
     await within(client.ping(), leftMs());
     const latencyMs = Math.round((performance.now() - pingedAt) * 1_000) / 1_000;
@@ -52,11 +60,10 @@ export async function testConnection(config: RedisConfig): Promise<ConnectionTes
 }
 
 /** The first failure is the answer: nobody waits here for a Redis to come back. */
-function readyOrFailed(client: RedisClient): Promise<void> {
-  if (client.status === 'ready') return Promise.resolve();
+function readyOrFailed(client: RedisClient, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    client.once('ready', resolve);
     client.once('error', reject);
+    untilReady(client, timeoutMs).then(resolve, reject);
   });
 }
 
