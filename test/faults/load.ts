@@ -18,6 +18,8 @@ export interface LoadOptions {
   mix?: Readonly<Record<Kind, number>> | undefined;
   /** Of delayed jobs. Default 2 s. */
   maxDelayMs?: number | undefined;
+  /** Number of the first job, where others came before. Default 0. */
+  firstJob?: number | undefined;
   /** How long a job takes. Default 0. */
   workMs?: number | undefined;
 }
@@ -43,12 +45,13 @@ export class Load {
   readonly #options: LoadOptions;
   readonly #mix: [Kind, number][];
   readonly #calls = new Set<Promise<void>>();
-  #made = 0;
+  #made: number;
   #stopping = false;
   #pacing: Promise<void> | undefined;
 
   constructor(options: LoadOptions) {
     this.#options = options;
+    this.#made = options.firstJob ?? 0;
     this.#mix = Object.entries(options.mix ?? USUAL_MIX) as [Kind, number][];
   }
 
@@ -75,7 +78,7 @@ export class Load {
 
   async #pace(): Promise<void> {
     const { jobsPerSecond, random } = this.#options;
-    const begun = Date.now();
+    const begun = Date.now() - ((this.#options.firstJob ?? 0) / jobsPerSecond) * 1_000;
     while (!this.#stopping) {
       await sleepUntil(begun + (this.#made / jobsPerSecond) * 1_000);
       const kind = pick(this.#mix, random());

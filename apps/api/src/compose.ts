@@ -67,6 +67,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     value: config.masterSecret?.reveal(),
     directory: config.dataDirectory,
   });
+  const leaving = new AbortController();
   const stopping = new AbortController();
   // Each open stream listens.
   setMaxListeners(0, stopping.signal);
@@ -169,7 +170,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     observe: createObserver({ log, metrics, accessLog: config.accessLog }),
   };
   const handlers: Handlers<typeof routes> = {
-    ...healthHandlers({ connections, firstKey, metrics, stopping: stopping.signal }),
+    ...healthHandlers({ connections, firstKey, metrics, leaving: leaving.signal }),
     ...jobHandlers({ jobs, stopping: stopping.signal }),
     ...jobActionHandlers({ jobs }),
     ...jobEventHandlers({ jobs, keyRing, stopping: stopping.signal }),
@@ -224,7 +225,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     lazyPages('/docs', async () => (await import('./docs.ts')).createDocs(), fallback),
   ];
   const listener = createApp(handlers, door, pages);
-  const server = new HttpServer({ listener, host: config.host, port: config.port, stopping });
+  const server = new HttpServer({ listener, host: config.host, port: config.port, leaving, stopping });
   return {
     server,
     keyRing,

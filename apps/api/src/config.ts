@@ -29,6 +29,8 @@ export interface ApiConfig {
   maxValueBytes: number;
   maxBatchBytes: number;
   maxBatchItems: number;
+  /** How long it goes on serving after SIGTERM, while clients and balancers leave. */
+  shutdownLingerMs: number;
   shutdownDeadlineMs: number;
   sessions: { idleMs: number; absoluteMs: number; maxPerUser: number };
   leases: { checkMs: number; maxDeliveries: number };
@@ -44,6 +46,7 @@ const DEFAULTS = {
   maxValueBytes: MIB,
   maxBatchBytes: 8 * MIB,
   maxBatchItems: 1_000,
+  shutdownLingerSeconds: 1,
   shutdownDeadlineSeconds: 25,
 } as const;
 
@@ -70,6 +73,8 @@ export function readConfig(variables: EnvironmentVariables): ApiConfig {
     maxValueBytes: env.integer('MAX_VALUE_BYTES', DEFAULTS.maxValueBytes, { min: 1_024, max: 512 * MIB }),
     maxBatchBytes: env.integer('MAX_BATCH_BYTES', DEFAULTS.maxBatchBytes, { min: 1_024, max: 512 * MIB }),
     maxBatchItems: env.integer('MAX_BATCH_ITEMS', DEFAULTS.maxBatchItems, { min: 1, max: 10_000 }),
+    shutdownLingerMs:
+      env.integer('SHUTDOWN_LINGER_SECONDS', DEFAULTS.shutdownLingerSeconds, { min: 0, max: 300 }) * 1_000,
     shutdownDeadlineMs:
       env.integer('SHUTDOWN_DEADLINE_SECONDS', DEFAULTS.shutdownDeadlineSeconds, { min: 1, max: 3_600 }) *
       1_000,

@@ -1,7 +1,10 @@
 /** This file owns the API's Redis clients: one a role, opened when first asked for, closed together. */
 import type { RedisConfig, Role, RolesConfig } from '@sluice/config';
-import { close, connect, health, type Profile, type RedisClient } from '@sluice/redis';
+import { close, connect, health, outageOf, type Profile, type RedisClient } from '@sluice/redis';
 import type { Log, Service } from '@sluice/runtime';
+
+/** A Redis that is there answers sooner. */
+const START_WAIT_MS = 1_000;
 
 export interface RoleHealth {
   role: string;
@@ -75,6 +78,14 @@ export class Connections implements Service {
     return client;
   }
 
+  /**
+   * Resolves when each role is reachable or has failed once, at most a second later: who is sent requests as soon as he
+   * listens should not have to refuse the first.
+   */
+  async start(): Promise<void> {
+    await Promise.all(this.requestClients().map(({ client }) => firstNews(client)));
+  }
+
   /** Every client that has callers waiting, by its name. */
   requestClients(): { name: string; client: RedisClient }[] {
     return [...this.#clients]
@@ -99,4 +110,17 @@ export class Connections implements Service {
     const held = [...this.#clients.values()].map(({ client }) => client);
     await Promise.all([...held, ...this.#forProof].map((client) => close(client)));
   }
+}
+
+function firstNews(client: RedisClient): Promise<void> {
+  if (client.status === 'ready' || outageOf(client)) return Promise.resolve();
+  return new Promise((resolve) => {
+    const settle = () => {
+      clearTimeout(timer);
+      client.off('ready', settle).off('error', settle);
+      resolve();
+    };
+    const timer = setTimeout(settle, START_WAIT_MS);
+    client.once('ready', settle).once('error', settle);
+  });
 }

@@ -15,6 +15,8 @@ async function live(environment: NodeJS.ProcessEnv): Promise<number> {
 
   const signal = await untilSignal();
   log.info({ signal }, 'stopping');
+  // A person at a terminal waits for nobody's balancer.
+  if (signal === 'SIGTERM') await api.server.linger(config.shutdownLingerMs);
   const unclean = await running.stop(config.shutdownDeadlineMs);
   if (unclean.length > 0) log.warn({ unclean }, 'stopped late');
   return unclean.length === 0 ? 0 : 1;

@@ -1,6 +1,7 @@
 /** This file owns the HTTP server: its bounds against slow and malformed clients, and its graceful stop. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Service } from '@sluice/runtime';
 import type { Listener } from './pages.ts';
 
@@ -9,7 +10,8 @@ const LIMITS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 5_000,
-  keepAliveTimeout: 5_000,
+  // Node tells clients whole seconds (5): one that reuses its connection until then is never cut off by a hair.
+  keepAliveTimeout: 5_999,
   maxHeaderSize: 16_384,
 } as const;
 const MAX_CONNECTIONS = 10_000;
@@ -21,15 +23,26 @@ export class HttpServer implements Service {
   readonly #server: Server;
   readonly #host: string;
   readonly #port: number;
+  readonly #leaving: AbortController;
   readonly #stopping: AbortController;
 
-  /** `stopping` is aborted as the stop begins, so that long polls and streams end. */
-  constructor(options: { listener: Listener; host: string; port: number; stopping: AbortController }) {
+  /**
+   * `leaving` is aborted when the process has been told to stop, so that readiness says no; `stopping` as the stop itself
+   * begins, so that long polls and streams end.
+   */
+  constructor(options: {
+    listener: Listener;
+    host: string;
+    port: number;
+    leaving: AbortController;
+    stopping: AbortController;
+  }) {
     this.#host = options.host;
     this.#port = options.port;
+    this.#leaving = options.leaving;
     this.#stopping = options.stopping;
     this.#server = createServer(LIMITS, (incoming, outgoing) => {
-      if (this.#stopping.signal.aborted) outgoing.setHeader('Connection', 'close');
+      if (this.#leaving.signal.aborted) outgoing.setHeader('Connection', 'close');
       options.listener(incoming, outgoing);
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
@@ -51,17 +64,29 @@ export class HttpServer implements Service {
     });
   }
 
+  /**
+   * Goes on serving for `ms` with every answer the last on its connection, so that whoever keeps connections - a balancer, a
+   * client - takes them elsewhere. A connection that is closed while it rests may just be given a request, which then fails.
+   */
+  async linger(ms: number): Promise<void> {
+    this.#leaving.abort();
+    await sleep(ms);
+  }
+
   /** Takes no new connection, lets running requests finish, then closes; at the deadline it closes what is left. */
   stop(deadline: AbortSignal): Promise<void> {
+    this.#leaving.abort();
     this.#stopping.abort();
     return new Promise((resolve) => {
       const idle = setInterval(() => this.#server.closeIdleConnections(), 50);
       deadline.addEventListener('abort', () => this.#server.closeAllConnections());
-      this.#server.close(() => {
-        clearInterval(idle);
-        resolve();
+      // After the connections of this turn have been accepted: one that is still in the line when it closes is reset.
+      setImmediate(() => {
+        this.#server.close(() => {
+          clearInterval(idle);
+          resolve();
+        });
       });
-      this.#server.closeIdleConnections();
     });
   }
 }

@@ -1,5 +1,6 @@
 /** This file owns the list of all cases, in the order in which a whole run does them. */
 import type { FaultCase } from '../case.ts';
+import { apiRestart } from './api-restart.ts';
 import { bootOrder } from './boot-order.ts';
 import { delayed } from './delayed.ts';
 import { idempotency } from './idempotency.ts';
@@ -8,6 +9,7 @@ import { redisKills } from './redis-kill.ts';
 import { schedulers } from './schedulers.ts';
 import { silence } from './silence.ts';
 import { stop } from './stop.ts';
+import { storage } from './storage.ts';
 import { wedge } from './wedge.ts';
 import { workerKill } from './worker-kill.ts';
 
@@ -21,6 +23,8 @@ export const CASES: readonly FaultCase[] = [
   workerKill,
   delayed,
   schedulers,
+  storage,
+  apiRestart,
   idempotency,
 ];
 

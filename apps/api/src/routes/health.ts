@@ -8,19 +8,19 @@ import { json } from '../http/reply.ts';
 
 type HealthRoutes = Pick<typeof routes, 'livez' | 'readyz' | 'metrics'>;
 
-/** `stopping` aborts when the process has been asked to stop: it is alive, and should get no more traffic. */
+/** `leaving` aborts when the process has been asked to stop: it is alive, and should get no more traffic. */
 export function healthHandlers(services: {
   connections: Connections;
   firstKey: FirstKey;
   metrics: Metrics;
-  stopping: AbortSignal;
+  leaving: AbortSignal;
 }): Handlers<HealthRoutes> {
-  const { connections, firstKey, metrics, stopping } = services;
+  const { connections, firstKey, metrics, leaving } = services;
   return {
     livez: () => json(200, { status: 'ok' }),
     readyz: async () => {
       const redis = await connections.health();
-      const isReady = !stopping.aborted && firstKey.isSettled && redis.every(({ status }) => status === 'up');
+      const isReady = !leaving.aborted && firstKey.isSettled && redis.every(({ status }) => status === 'up');
       return json(isReady ? 200 : 503, { status: isReady ? 'ready' : 'not_ready', redis });
     },
     metrics: async () => ({

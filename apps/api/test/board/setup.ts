@@ -108,6 +108,7 @@ export async function boardUnderTest(t: TestContext, settings: Settings = {}): P
     listener: await listenerOf(root as never),
     host: '127.0.0.1',
     port: 0,
+    leaving: new AbortController(),
     stopping: new AbortController(),
   });
   await server.start();
