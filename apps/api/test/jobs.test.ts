@@ -197,6 +197,18 @@ describe('queues over HTTP', () => {
     expect(gone.status).toBe(404);
   });
 
+  it('refuses to look for half a character, which Redis could not compare', async (t) => {
+    const api = await startApi(t);
+
+    const answers = await Promise.all(
+      ['{"text":"\\ud800"}', '{"name":"a\\udfff"}'].map((body) =>
+        api.call(`${QUEUE}/retry`, { method: 'POST', body, headers: { 'Content-Type': 'application/json' } }),
+      ),
+    );
+
+    expect(answers.map(({ status }) => status)).toEqual([400, 400]);
+  });
+
   it('takes the group of a job and tells it', async (t) => {
     const api = await startApi(t);
 

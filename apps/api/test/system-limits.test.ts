@@ -47,6 +47,20 @@ describe('a limit policy made at run time', () => {
     }, within2s);
   });
 
+  it('is not made of an empty list, nor of one that is too long', async (t) => {
+    const api = await startApi(t);
+
+    const answers = [
+      await reasonOf(await post(api, { resource: [] })),
+      await reasonOf(await post(api, { resource: Array(101).fill(MAIL) })),
+    ];
+
+    expect(answers).toEqual([
+      [400, 'input_invalid'],
+      [400, 'input_invalid'],
+    ]);
+  });
+
   it('may have overrides, be in shadow, and say what happens when its store fails', async (t) => {
     const api = await startApi(t);
     const overrides = [

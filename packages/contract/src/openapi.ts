@@ -1,7 +1,7 @@
 /** This file owns the OpenAPI 3.1 document, printed from the routes. Its own door: it loads a web framework, the client must not. */
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { errorEnvelope } from './envelope.ts';
-import { DOOR_ERROR_CODES, STATUS } from './errors.ts';
+import { DOOR_ERROR_CODES, type ErrorCode, STATUS } from './errors.ts';
 import { type AnyExample, type Sample, statusOf, variablesOf, withValues } from './example.ts';
 import { exampleOf } from './examples/index.ts';
 import { variableOf } from './examples/variables.ts';
@@ -12,9 +12,13 @@ export type OpenApiDocument = ReturnType<OpenAPIHono['getOpenAPI31Document']>;
 
 const SECURITY = [{ ApiKeyHeader: [] }, { Bearer: [] }];
 /** What each route may answer beside its own codes. */
-const COMMON = DOOR_ERROR_CODES.filter(
-  (code) => !['cache_unavailable', 'batch_failed', 'service_unknown', 'not_confirmed'].includes(code),
-);
+const COMMON: readonly ErrorCode[] = [
+  ...DOOR_ERROR_CODES.filter(
+    (code) => !['cache_unavailable', 'batch_failed', 'service_unknown', 'not_confirmed'].includes(code),
+  ),
+  'rate_limited',
+  'limit_unavailable',
+];
 
 /**
  * The document of these routes, each with its example and what follows from it: `x-codeSamples`, and in `x-variables` where
@@ -36,7 +40,7 @@ export function openApiDocument(
   for (const declaration of routes) registry.registerPath(pathOf(declaration));
   const document = app.document(info);
   for (const declaration of routes) illustrate(document, declaration, fixed);
-  return document;
+  return withPlainPatterns(document);
 }
 
 /** Examples of parameters, and the samples; those of bodies stand in `pathOf` already. */
@@ -73,6 +77,17 @@ interface Operation {
 
 function withSamples<T>(value: T): T {
   return withValues(value, (name) => variableOf(name).sample);
+}
+
+/**
+ * A pattern is the text of an expression (JSON Schema 2020-12 §6.3.3). The generator writes one that has flags with them,
+ * `^…$/u`, which nothing matches; readers take it for Unicode without being told.
+ */
+function withPlainPatterns(document: OpenApiDocument): OpenApiDocument {
+  const text = JSON.stringify(document, (name, value: unknown) =>
+    name === 'pattern' && typeof value === 'string' ? value.replace(/\/[a-z]+$/, '') : value,
+  );
+  return JSON.parse(text) as OpenApiDocument;
 }
 
 function registryOf() {

@@ -4,11 +4,11 @@ import { routes } from '../src/routes/index.ts';
 
 const document = openApiDocument(Object.values(routes), { title: 'Sluice', version: '1', description: 'd' });
 
-/** Every `$ref` in the document. */
-function references(value: unknown): string[] {
+/** Every value in the document of a member called so. */
+function membersNamed(wanted: string, value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([name, member]) =>
-    name === '$ref' ? [String(member)] : references(member),
+    name === wanted && typeof member === 'string' ? [member] : membersNamed(wanted, member),
   );
 }
 
@@ -27,7 +27,15 @@ describe('the OpenAPI document', () => {
       (name) => `#/components/schemas/${name}`,
     );
 
-    expect(references(document).filter((reference) => !schemas.includes(reference))).toEqual([]);
+    expect(membersNamed('$ref', document).filter((reference) => !schemas.includes(reference))).toEqual([]);
+  });
+
+  it('writes patterns as the text of an expression, without flags', () => {
+    const patterns = membersNamed('pattern', document);
+    const printable = patterns.find((pattern) => pattern.includes('\\p{Cc}')) ?? '';
+
+    expect(patterns.filter((pattern) => /\/[a-z]+$/.test(pattern))).toEqual([]);
+    expect(new RegExp(printable, 'u').test('a name')).toBe(true);
   });
 
   it('tells the scope of every route that is not public, and its failures in the one envelope', () => {

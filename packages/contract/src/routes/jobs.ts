@@ -139,10 +139,12 @@ export const jobs = {
       201: { description: 'Stored', schema: z.union([enqueuedJob, batchReply]) },
       202: { description: 'Stored, and not finished within `wait`', schema: enqueuedJob },
     },
+    // Not found: removed while somebody waited for it.
     errors: [
       'batch_failed',
       'idempotency_mismatch',
       'job_invalid',
+      'job_not_found',
       'durability_unavailable',
       'durability_not_confirmed',
       'waiters_full',

@@ -17,7 +17,13 @@ const manage = { area: 'jobs', verb: 'manage', resource: ['queue'] } as const;
 const tag = 'queues';
 const MAX_FILTER_CHARACTERS = 1_024;
 const cursor = z.string().max(512).optional();
-const filter = z.string().min(1).max(MAX_FILTER_CHARACTERS).optional();
+/** Lua's JSON, which compares it with jobs, reads no half of a surrogate pair. */
+const filter = z
+  .string()
+  .min(1)
+  .max(MAX_FILTER_CHARACTERS)
+  .regex(/^[^\p{Surrogate}]*$/u, 'holds half a surrogate pair')
+  .optional();
 const limit = z.int().min(1).max(10_000_000).optional();
 
 const massReply = z.object({

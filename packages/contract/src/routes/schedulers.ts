@@ -76,7 +76,8 @@ export const schedulers = {
       carried: ['data'],
     },
     replies: { 200: { description: 'The scheduler', schema: schedulerView } },
-    errors: ['job_invalid'],
+    // Not found: removed by somebody else before it was read back.
+    errors: ['job_invalid', 'scheduler_not_found'],
   }),
   removeScheduler: route({
     id: 'removeScheduler',

@@ -2,6 +2,8 @@
 import { authorSchema, RECORD_ORIGINS } from '@sluice/system/schemas';
 import { z } from 'zod';
 
+const MAX_AT_ONCE = 100;
+
 export const SYSTEM_PATH = '/api/v2/system';
 export const systemTag = 'system';
 export const systemRead = { area: 'system', verb: 'read' } as const;
@@ -23,11 +25,19 @@ export const recordHistory = {
 
 /** One record, a list of them, or `{"resource": […]}`. */
 export function oneOrMany<T extends z.ZodType>(item: T) {
-  return z.union([
-    z.object({ resource: z.array(item).min(1).max(100) }),
-    z.array(item).min(1).max(100),
-    item,
-  ]);
+  return z
+    .union([
+      z.object({ resource: z.array(item).min(1).max(MAX_AT_ONCE) }),
+      z.array(item).min(1).max(MAX_AT_ONCE),
+      item,
+    ])
+    .refine(hasFewOrNoList, `resource holds 1 to ${MAX_AT_ONCE} of them`);
+}
+
+/** A list that is empty or too long is no record either, though a record's schema lets it through. */
+function hasFewOrNoList(body: unknown): boolean {
+  const { resource } = body as { resource?: unknown };
+  return !Array.isArray(resource) || (resource.length > 0 && resource.length <= MAX_AT_ONCE);
 }
 
 export const removed = z.object({ name: z.string(), success: z.literal(true) });
