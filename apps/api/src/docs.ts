@@ -7,6 +7,7 @@ import { routes } from '@sluice/contract';
 import { Hono } from 'hono';
 
 const TITLE = 'Sluice';
+const OWN_FOLDER = join(import.meta.dirname, 'docs/files');
 const DESCRIPTION =
   'Background jobs, shared caches, rate limits and sessions over HTTP, on the Redis a team already runs.';
 
@@ -14,10 +15,16 @@ const DESCRIPTION =
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/** Of Swagger UI, as its package has them. */
 const ASSETS: Readonly<Record<string, string>> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
   'favicon-32x32.png': 'image/png',
+};
+/** Ours, beside this file. */
+const FILES: Readonly<Record<string, string>> = {
+  'docs.css': 'text/css; charset=utf-8',
+  'docs.js': 'text/javascript; charset=utf-8',
 };
 
 const PAGE = `<!doctype html>
@@ -27,25 +34,32 @@ const PAGE = `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${TITLE} API</title>
 <link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="stylesheet" href="/docs/docs.css">
 <link rel="icon" href="/docs/favicon-32x32.png">
 </head>
 <body>
+<header class="top">
+<a class="brand" href="/docs">${TITLE} API Docs</a>
+<nav aria-label="Elsewhere"><a href="/admin">Console</a> <a href="/admin/queues">Bull Board</a> <a href="/openapi.json">OpenAPI document</a></nav>
+</header>
+<main>
+<form id="access" class="access" aria-label="Key and document">
+<label for="key">API key <input id="key" type="password" autocomplete="off" spellcheck="false"></label>
+<label for="service">Cache service <input id="service" list="services" placeholder="all of the API" autocomplete="off" spellcheck="false"></label>
+<datalist id="services"></datalist>
+<button type="submit">Open</button>
+<p id="notice" class="notice" role="status"></p>
+</form>
+<section class="setting" aria-label="Environment of the samples">
+<p>Samples read the address and the key from the environment:</p>
+<pre id="environment" tabindex="0"></pre>
+</section>
 <div id="docs"></div>
+</main>
 <script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script src="/docs/docs.js" type="module"></script>
 </body>
 </html>
-`;
-
-const START = `SwaggerUIBundle({
-  url: '/openapi.json',
-  dom_id: '#docs',
-  deepLinking: true,
-  persistAuthorization: false,
-  validatorUrl: null,
-  displayRequestDuration: true,
-  tryItOutEnabled: true,
-});
 `;
 
 /** The document, for everyone: it tells what there is, not what is in it. */
@@ -68,13 +82,19 @@ export function createDocs(): Hono {
         'X-Content-Type-Options': 'nosniff',
       }),
     )
-    .get('/start.js', (c) => c.body(START, 200, { 'Content-Type': 'text/javascript; charset=utf-8' }))
     .get('/:file', (c) => {
-      const type = ASSETS[c.req.param('file')];
+      const file = c.req.param('file');
+      const own = FILES[file];
+      if (own !== undefined) return c.body(stream(join(OWN_FOLDER, file)), 200, { 'Content-Type': own });
+      const type = ASSETS[file];
       if (type === undefined) return c.notFound();
-      const stream = Readable.toWeb(createReadStream(join(folder, c.req.param('file')))) as ReadableStream;
-      return c.body(stream, 200, { 'Content-Type': type, 'Cache-Control': 'public, max-age=3600' });
+      const headers = { 'Content-Type': type, 'Cache-Control': 'public, max-age=3600' };
+      return c.body(stream(join(folder, file)), 200, headers);
     });
+}
+
+function stream(path: string): ReadableStream {
+  return Readable.toWeb(createReadStream(path)) as ReadableStream;
 }
 
 /** Loaded by the first who asks: a start needs neither the generator nor the document. */
