@@ -208,7 +208,8 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   const openAdmin = async () => {
     const { AdminArea: Area } = await import('./admin/admin-area.ts');
     admin ??= new Area({
-      ...{ keyRing, registry, jobs, keys, handlers, clientAddress, log },
+      ...{ keyRing, registry, jobs, limiter, keys, connections, handlers, clientAddress, log },
+      stopping: stopping.signal,
       client: queueClient,
       master: secret,
     });

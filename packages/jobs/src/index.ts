@@ -11,7 +11,7 @@ export { isJobId } from './keys.ts';
 export type { Lease, LeaseFacts, SettledLease, SettleResult } from './leases.ts';
 export type { CleanOptions, MassResult, RedriveOptions, RedriveResult } from './mass-actions.ts';
 export { provideModules } from './provided-modules.ts';
-export type { QueueLimits, QueueView } from './queue-view.ts';
+export type { QueueHistory, QueueLimits, QueueView } from './queue-view.ts';
 export { knownQueues, registerQueue } from './queues.ts';
 export type { JobPage, PageOptions, SearchOptions, SearchPage } from './reads.ts';
 export type { SchedulerJob, SchedulerPage, SchedulerView } from './schedulers.ts';

@@ -26,6 +26,7 @@ import {
   type RedriveOptions,
   type RedriveResult,
 } from './mass-actions.ts';
+import type { QueueHistory } from './queue-history.ts';
 import { QueueSettings } from './queue-settings.ts';
 import { QueueReader, type QueuesPage, type QueueView } from './queue-view.ts';
 import { Queues } from './queues.ts';
@@ -201,6 +202,11 @@ export class Jobs {
   /** Every queue that has been used, by name; at most 1,000, the next after the last name told. */
   queues(page: QueuesPage = {}): Promise<QueueView[]> {
     return this.#queueReader.queues(page);
+  }
+
+  /** Jobs done and failed in each of the last 60 minutes, as far as workers count them. */
+  history(queue: string): Promise<QueueHistory> {
+    return this.#queueReader.history(queue);
   }
 
   async pause(queue: string): Promise<QueueView> {

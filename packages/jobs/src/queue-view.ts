@@ -3,11 +3,14 @@ import type { Keyspace } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
 import { type Clock, DomainError } from '@sluice/runtime';
 import { metricsKeys, queueRegistry } from './keys.ts';
+import { type QueueHistory, queueHistory, wholeMinutes } from './queue-history.ts';
 import { type GroupLimits, readGroupLimits } from './queue-settings.ts';
 import { knownQueues, type OpenQueue, type Queues } from './queues.ts';
 import { type Durability, type JobsErrorCode, LISTED_STATES, type ListedState } from './schemas.ts';
 import { queueSummary } from './scripts.ts';
 import { WorkerCensus } from './worker-census.ts';
+
+export type { QueueHistory };
 
 /** BullMQ counts finished jobs by the minute. */
 const RATE_MINUTES = 5;
@@ -82,6 +85,12 @@ export class QueueReader {
     const names = known.filter((name) => name > after).slice(0, Math.min(limit, MAX_QUEUES));
     const views = await Promise.all(names.map((name) => this.#summarize(queues.open(name))));
     return views.map((view, index) => view ?? emptyQueue(names[index] as string));
+  }
+
+  /** Nothing but zeros of a queue that is not there. */
+  async history(name: string): Promise<QueueHistory> {
+    const { client, queues, clock } = this.#options;
+    return await queueHistory(client, queues.open(name).keys, clock.now());
   }
 
   async #summarize({ name, keys }: OpenQueue): Promise<QueueView | undefined> {
@@ -185,16 +194,7 @@ function emptyQueue(name: string): QueueView {
   };
 }
 
-/**
- * BullMQ writes a minute's count when the first job of a later minute finishes, so what happened since is in no list yet:
- * it all happened in the minute of `previousAt`, unless that is the current one.
- */
 function ratePerMinute([[count, previousAt, previousCount], minutes]: Metrics, now: number): number {
-  if (previousAt === null) return 0;
-  const minutesAgo = Math.floor(now / 60_000) - Math.floor(Number(previousAt) / 60_000);
-  const perMinute = minutes.map(Number);
-  const sinceThen = Math.max(0, Number(count ?? 0) - Number(previousCount ?? 0));
-  const known =
-    minutesAgo > 0 ? [...Array<number>(minutesAgo - 1).fill(0), sinceThen, ...perMinute] : perMinute;
+  const known = wholeMinutes({ count, previousAt, previousCount }, minutes, now);
   return known.slice(0, RATE_MINUTES).reduce((sum, each) => sum + each, 0) / RATE_MINUTES;
 }

@@ -35,6 +35,12 @@ export class Denials {
     return cost >= denial.cost ? denial : undefined;
   }
 
+  /** Refusals that hold now, the youngest first; at most `most`. */
+  list(nowMs: number, most: number): [key: string, denial: Denial][] {
+    const held = [...this.#byKey].filter(([, { untilMs }]) => untilMs > nowMs);
+    return held.reverse().slice(0, most);
+  }
+
   remember(key: string, denial: Denial): void {
     this.#byKey.delete(key);
     if (this.#byKey.size >= MAX_DENIALS) {

@@ -39,6 +39,13 @@ export interface LimiterOptions {
   serverNowMs?: (() => number) | undefined;
 }
 
+export interface RefusedSubject {
+  policy: string;
+  /** The parts of the key joined by `|`, percent-encoded where they hold `%`, `|`, `{` or `}`. */
+  subject: string;
+  retryAfterMs: number;
+}
+
 /** A check and how it was answered. */
 interface Outcome extends Asked {
   quota: Quota;
@@ -93,6 +100,18 @@ export class Limiter {
   /** By policy. */
   get tallies(): ReadonlyMap<string, Tally> {
     return this.#policies.tallies;
+  }
+
+  /** Whom this process has refused lately and still refuses, the longest first; at most `most` of a policy. Others refuse others. */
+  refused(most: number): RefusedSubject[] {
+    const nowMs = this.#clock.monotonicMs();
+    const all = [...this.policies.values()].flatMap(({ name: policy, rules }) =>
+      rules
+        .flatMap(({ denials }) => denials.list(nowMs, most))
+        .slice(0, most)
+        .map(([subject, { untilMs }]) => ({ policy, subject, retryAfterMs: untilMs - nowMs })),
+    );
+    return all.sort((one, other) => other.retryAfterMs - one.retryAfterMs);
   }
 
   /** Other policies from now on; counts of those that stay as they were go on. Throws as the constructor, and then nothing changes. */

@@ -90,6 +90,12 @@ export class Policy {
   }
 
   /** The override named exactly so, else the wildcard that says most, else the default; `undefined`: no limit at all. */
+  /** The default, and those of overrides. */
+  get rules(): readonly Rule[] {
+    const overrides = [...this.#exact.values(), ...this.#wildcards.map(({ rule }) => rule)];
+    return [this.#default, ...overrides.filter((rule) => rule !== 'unlimited')];
+  }
+
   ruleFor(subject: string): Rule | undefined {
     if (this.#exact.size === 0 && this.#wildcards.length === 0) return this.#default;
     const found =

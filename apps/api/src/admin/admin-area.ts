@@ -3,15 +3,17 @@ import type { KeyRing } from '@sluice/access';
 import type { Keyspace } from '@sluice/config';
 import type { routes } from '@sluice/contract';
 import { isJobId, type Jobs, knownQueues } from '@sluice/jobs';
-import type { ClientAddress } from '@sluice/rate-limit';
+import type { ClientAddress, Limiter } from '@sluice/rate-limit';
 import type { RedisClient } from '@sluice/redis';
 import { deriveSecret, type Log } from '@sluice/runtime';
 import type { Registry } from '@sluice/system';
 import type { Hono } from 'hono';
+import type { Connections } from '../connections.ts';
 import { ConsoleAssets } from '../console/assets.ts';
 import { createConsole } from '../console/console.ts';
 import { OwnApi } from '../console/own-api.ts';
 import { consolePages } from '../console/pages/index.ts';
+import { Pulse } from '../console/pulse.ts';
 import type { Handlers } from '../http/call.ts';
 import { openEntrance } from './entrance.ts';
 import { ADMIN_PATH } from './operator-sessions.ts';
@@ -20,6 +22,7 @@ export interface AdminAreaOptions {
   keyRing: KeyRing;
   registry: Registry;
   jobs: Jobs;
+  limiter: Limiter;
   /** Of the queue's Redis. */
   client: RedisClient;
   keys: Keyspace;
@@ -28,6 +31,9 @@ export interface AdminAreaOptions {
   /** The installation's secret. */
   master: Buffer;
   clientAddress: ClientAddress;
+  connections: Connections;
+  /** Aborts when this process stops. */
+  stopping: AbortSignal;
   log: Log;
 }
 
@@ -42,9 +48,11 @@ export class AdminArea {
   }
 
   console(): Hono {
-    const { log } = this.#options;
-    const pages = consolePages({ ...this.#options, api: new OwnApi(this.#options.handlers) });
-    return createConsole({ entrance: this.#entrance, assets: this.#assets, pages, log });
+    const { log, stopping } = this.#options;
+    const pulse = new Pulse(this.#options);
+    pulse.start(stopping);
+    const pages = consolePages({ ...this.#options, api: new OwnApi(this.#options.handlers), pulse });
+    return createConsole({ entrance: this.#entrance, assets: this.#assets, pages, stopping, log });
   }
 
   async board(): Promise<Hono> {

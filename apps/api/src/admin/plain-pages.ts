@@ -73,6 +73,6 @@ export function plain(title: string, body: Html, width: 'narrow' | 'wide' = 'nar
     documentOf({
       title,
       assets,
-      body: html`<body class="plain"><main class="sheet ${width}">${body}</main></body>`,
+      body: html`<body class="alone"><main class="sheet ${width}">${body}</main></body>`,
     });
 }

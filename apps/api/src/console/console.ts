@@ -18,7 +18,10 @@ import type { ConsoleAssets } from './assets.ts';
 import { failureOf } from './failure.ts';
 import { addressOf, framed } from './frame.ts';
 import { type Action, mayDo, type Need, type Page, type View, type Visit } from './page.ts';
+import { LiveStreams } from './stream.ts';
 
+/** Below it, the event stream of each page that has one. */
+const STREAMS = '/live';
 /** The largest form is a value of a cache. */
 const MAX_FORM_BYTES = 65_536;
 
@@ -26,6 +29,8 @@ export interface ConsoleOptions {
   entrance: EntranceParts;
   assets: ConsoleAssets;
   pages: readonly Page[];
+  /** Aborts when this process stops: streams end. */
+  stopping: AbortSignal;
   log: Log;
 }
 
@@ -37,16 +42,19 @@ interface Inside {
 
 /** Mounted at `ADMIN_PATH`. */
 export function createConsole(options: ConsoleOptions): Hono {
-  const { entrance, assets, pages, log } = options;
+  const { entrance, assets, pages, stopping, log } = options;
   const { gate, sessions } = entrance;
   const app: AdminApp = new Hono();
   const insides = new WeakMap<Request, Inside>();
 
-  const show = (c: AdminContext, visit: Visit, view: Omit<View, 'status'>, status: number) =>
-    c.html(
-      framed({ view, visit, path: c.req.path.replace(/\/$/, ''), pages, assets }).toString(),
-      status as 200,
-    );
+  const streams = new LiveStreams();
+
+  const show = (
+    c: AdminContext,
+    visit: Visit,
+    view: Omit<View, 'status'>,
+    { status = 200, stream }: { status?: number; stream?: string | undefined } = {},
+  ) => c.html(framed({ view, visit, path: c.req.path, pages, assets, stream }).toString(), status as 200);
   const visitOf = (c: AdminContext, { operator, session }: Known): Visit => ({
     operator,
     requestId: c.get('requestId'),
@@ -65,7 +73,7 @@ export function createConsole(options: ConsoleOptions): Hono {
   app.onError((error, c) => {
     const inside = insides.get(c.req.raw);
     const { title, body, status } = failureOf(c, error, log);
-    if (inside) return show(c, { ...inside.visit, notice: undefined }, { title, body }, status);
+    if (inside) return show(c, { ...inside.visit, notice: undefined }, { title, body }, { status });
     return c.html(plain(title, body)(assets).toString(), status);
   });
   app.use(async (c, next) => {
@@ -100,8 +108,26 @@ export function createConsole(options: ConsoleOptions): Hono {
       demand(visit, page.needs);
       const { status = 200, ...view } = await within(Promise.resolve(page.show(visit)), REQUEST_DEADLINE_MS);
       if (session.notice) await sessions.leave(session.token, undefined);
-      return show(c, visit, view, status);
+      const stream = page.live && streamAddress(c.req.path);
+      return show(c, visit, view, { status, stream });
     });
+    if (page.live) {
+      const { live } = page;
+      app.get(STREAMS + page.path, (c) => {
+        const { visit } = arrived(c);
+        demand(visit, page.needs);
+        const body = streams.open({
+          look: () => within(live.call(page, visit), REQUEST_DEADLINE_MS),
+          isIn: async () => knownOf(await gate.enterBySession(c, { touch: false })) !== undefined,
+          stopping,
+        });
+        if (!body) throw new DomainError<ErrorCode>('overloaded', 'Too many pages are open. Reload by hand.');
+        return c.body(body, 200, {
+          'Content-Type': 'text/event-stream; charset=utf-8',
+          'X-Accel-Buffering': 'no',
+        });
+      });
+    }
     for (const [name, action] of Object.entries(page.actions ?? {})) {
       app.post(`${page.path === '/' ? '' : page.path}/${name}`, async (c) => {
         const { visit, session } = arrived(c);
@@ -117,7 +143,8 @@ export function createConsole(options: ConsoleOptions): Hono {
           },
           'console action',
         );
-        if ('body' in deed) return show(c, { ...visit, notice: undefined }, deed, deed.status ?? 200);
+        if ('body' in deed)
+          return show(c, { ...visit, notice: undefined }, deed, { status: deed.status ?? 200 });
         const back = 'go' in deed ? addressOf(deed.go) : c.req.path.replace(/\/[^/]*$/, '');
         const notice = 'go' in deed ? { kind: 'done' as const, text: deed.done } : deed.notice;
         await sessions.leave(session.token, notice);
@@ -137,6 +164,10 @@ export function createConsole(options: ConsoleOptions): Hono {
     if (form && sessions.isFormToken(sessionId, form.get('csrf') ?? '')) return form;
     throw new DomainError<ErrorCode>('forbidden', 'This request was not sent by a page of this console.');
   }
+}
+
+function streamAddress(path: string): string {
+  return `${ADMIN_PATH}${STREAMS}${path.slice(ADMIN_PATH.length) || '/'}`;
 }
 
 type Known = Extract<Entrance, { kind: 'known' }> & { session: OperatorSession };

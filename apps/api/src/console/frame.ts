@@ -15,13 +15,15 @@ export function framed(options: {
   path: string;
   pages: readonly Page[];
   assets: ConsoleAssets;
+  /** Where the page's figures are told as they change. */
+  stream?: string | undefined;
 }): Html {
-  const { view, visit, path, pages, assets } = options;
+  const { view, visit, path, pages, assets, stream } = options;
   const { operator, notice } = visit;
   return documentOf({
     title: view.title,
     assets,
-    body: html`<body${view.live === undefined ? '' : html` data-live-stream="${view.live}"`}>
+    body: html`<body${stream !== undefined && html` data-live-stream="${stream}"`}>
 <a class="skip" href="#main">Skip to content</a>
 <header class="top">
 <a class="brand" href="${ADMIN_PATH}"><img src="${assets.path('icon.svg')}" alt="" width="22" height="22">Sluice</a>

@@ -3,6 +3,7 @@ import type { Area, Verb } from '@sluice/access/schemas';
 import type { Operator } from '../admin/operator.ts';
 import type { Notice } from '../admin/operator-sessions.ts';
 import type { Html } from './html.ts';
+import type { LiveFigures } from './live.ts';
 
 /** A scope; the one that the API asks for the same thing. */
 export type Need = { [A in Area]: { area: A; verb: Verb<A> } }[Area];
@@ -25,8 +26,6 @@ export interface View {
   body: Html;
   /** Default 200. */
   status?: 200 | 400 | 404;
-  /** What the event stream of the page is about; absent: nothing moves. */
-  live?: string;
 }
 
 /** What an action comes to: another page and what it is told there, or a view of its own. */
@@ -44,6 +43,8 @@ export interface Page {
   /** In the navigation, under this name. */
   nav?: { label: string; group: 'Work' | 'Data' | 'System' };
   show(visit: Visit): Promise<View> | View;
+  /** Figures that move while the page is open, by the names it has drawn them under. Asked again and again. */
+  live?(visit: Visit): Promise<LiveFigures>;
   /** Each is a POST to `<path>/<name>`. What it throws of our own is told on the page. */
   actions?: Readonly<Record<string, Action>>;
 }

@@ -1,9 +1,15 @@
 /** This file owns the parts that pages of the console are made of: forms, tables, badges, what is said of nothing. */
+import { ADMIN_PATH } from '../admin/operator-sessions.ts';
 import { type Html, html, type Insert } from './html.ts';
 import type { Visit } from './page.ts';
 
 export function heading(title: Insert, aside?: Insert): Html {
   return html`<div class="heading"><h1>${title}</h1>${aside && html`<div class="aside">${aside}</div>`}</div>`;
+}
+
+/** The way that leads here, by name and path below the console. */
+export function crumbs(way: readonly (readonly [name: string, path: string])[]): Html {
+  return html`<p class="crumbs">${way.map(([name, path]) => html`<a href="${ADMIN_PATH + path}">${name}</a> / `)}</p>`;
 }
 
 /** A form that changes something. `confirm`: the question asked first, where scripts run. */
@@ -36,6 +42,16 @@ export function actionButton(
     body: [...fields, html`<button class="${kind}">${label}</button>`],
     ...(confirm !== undefined && { confirm }),
   });
+}
+
+/** Says whether the figures move. */
+export function liveSign(): Html {
+  return html`<span class="badge" data-live-sign>as of now</span>`;
+}
+
+/** Large figures in a row. */
+export function tiles(pairs: readonly (readonly [string, Insert])[]): Html {
+  return html`<dl class="tiles">${pairs.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
 export interface Column {

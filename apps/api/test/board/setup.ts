@@ -100,7 +100,7 @@ export async function boardUnderTest(t: TestContext, settings: Settings = {}): P
     ...(redaction && { redaction }),
     ...(sees && { sees }),
   });
-  const console = createConsole({ entrance, assets, pages: [], log });
+  const console = createConsole({ entrance, assets, pages: [], stopping: new AbortController().signal, log });
   const root = new Hono<{ Bindings: Binding }>()
     .route(board.path, board.app)
     .route(ADMIN_PATH, console as never);

@@ -1,15 +1,31 @@
 /** This file owns the table of pages: all there are, in the order of the navigation. A new page is a file here and a line below. */
 import type { Jobs } from '@sluice/jobs';
+import type { Limiter } from '@sluice/rate-limit';
 import type { OwnApi } from '../own-api.ts';
 import type { Page } from '../page.ts';
+import type { Pulse } from '../pulse.ts';
+import { jobPage } from './job.ts';
+import { limitsPage } from './limits.ts';
 import { overviewPage } from './overview.ts';
+import { queuePage } from './queue.ts';
+import { queuesPage } from './queues.ts';
+import { schedulersPage } from './schedulers.ts';
 
 /** What pages are made from. */
 export interface Premises {
   jobs: Jobs;
   api: OwnApi;
+  limiter: Limiter;
+  pulse: Pulse;
 }
 
 export function consolePages(premises: Premises): Page[] {
-  return [overviewPage(premises)];
+  return [
+    overviewPage(premises),
+    queuesPage(premises),
+    queuePage(premises),
+    jobPage(premises),
+    schedulersPage(premises),
+    limitsPage(premises),
+  ];
 }

@@ -1,31 +1,105 @@
-/** This file owns the first page: how the queues and the Redis of each role are. */
+/** This file owns the first page: how the queues and each Redis are just now, and were in the last hour. */
 import type { Jobs } from '@sluice/jobs';
-import { html } from '../html.ts';
+import { bytes, count } from '../figures.ts';
+import { type Html, html } from '../html.ts';
+import { type LiveFigures, live } from '../live.ts';
 import type { Page } from '../page.ts';
-import { heading, table } from '../parts.ts';
+import { heading, liveSign, table, tiles } from '../parts.ts';
+import { bars, line } from '../plots.ts';
+import { LAST_MINUTES, type Look, type Pulse } from '../pulse.ts';
+import { queueAddress, queueFiguresOf } from '../queue-figures.ts';
+import { redisCard, redisFiguresOf } from '../redis-figures.ts';
 
-export function overviewPage({ jobs }: { jobs: Jobs }): Page {
+/** Whose minutes are added up for the plot; of more, the busiest. */
+const MAX_PLOTTED_QUEUES = 50;
+
+export function overviewPage({ jobs, pulse }: { jobs: Jobs; pulse: Pulse }): Page {
+  const figuresOf = (look: Look): LiveFigures =>
+    new Map([...queueFiguresOf(look, pulse), ...redisFiguresOf(look.redis)]);
   return {
     path: '/',
     needs: { area: 'board', verb: 'read' },
     nav: { label: 'Overview', group: 'Work' },
+    live: async () => figuresOf(await pulse.look()),
     async show() {
-      const queues = await jobs.queues();
-      const rows = queues.map(({ name, counts }) => [name, counts.waiting, counts.active, counts.failed]);
+      const look = await pulse.look();
+      const figures = figuresOf(look);
       return {
         title: 'Overview',
-        body: html`${heading('Overview')}${table({
-          caption: 'Queues',
-          columns: [
-            { label: 'Queue' },
-            { label: 'Waiting', isFigure: true },
-            { label: 'Active', isFigure: true },
-            { label: 'Failed', isFigure: true },
-          ],
-          rows,
-          empty: 'No queue has been used yet.',
-        })}`,
+        body: html`${heading('Overview', liveSign())}
+${tiles([
+  ['Waiting', live(figures, 'all:waiting')],
+  ['Oldest waits', live(figures, 'all:oldest')],
+  ['Active', live(figures, 'all:active')],
+  ['In a minute', live(figures, 'all:in')],
+  ['Done a minute', live(figures, 'all:done')],
+  ['Failed a minute', live(figures, 'all:failing')],
+])}
+<h2>Queues</h2>
+${queueTable(look, figures)}
+<h2>Redis</h2>
+<div class="cards">${look.redis.map((state) => redisCard(figures, state))}</div>
+<h2>The last hour</h2>
+<div class="cards">${await plots(jobs, pulse, look)}</div>`,
       };
     },
   };
+}
+
+function queueTable({ queues }: Look, figures: LiveFigures): Html {
+  const figure = (label: string) => ({ label, isFigure: true });
+  return table({
+    caption: 'Queues',
+    columns: [
+      { label: 'Queue' },
+      { label: 'State' },
+      ...['Workers', 'Waiting', 'Oldest', 'Active', 'In/min', 'Done/min', 'Failed/min', 'Failed'].map(figure),
+    ],
+    rows: queues.map(({ name }) => [
+      html`<a href="${queueAddress(name)}">${name}</a>`,
+      ...['state', 'workers', 'waiting', 'oldest', 'active', 'in', 'done', 'failing', 'failed'].map((of) =>
+        live(figures, `queue:${name}:${of}`),
+      ),
+    ]),
+    empty: html`No queue has been used yet. <a href="/docs">API Docs</a> show how a job is enqueued.`,
+  });
+}
+
+async function plots(jobs: Jobs, pulse: Pulse, { queues, redis }: Look): Promise<Html[]> {
+  const busiest = [...queues]
+    .sort((a, b) => b.rates.completedPerMinute - a.rates.completedPerMinute)
+    .slice(0, MAX_PLOTTED_QUEUES);
+  const histories = await Promise.all(busiest.map(({ name }) => jobs.history(name)));
+  const sum = (of: 'completed' | 'failed') =>
+    Array.from({ length: LAST_MINUTES }, (_, minute) =>
+      histories.reduce((total, history) => total + (history[of][minute] ?? 0), 0),
+    );
+  const { moments } = pulse;
+  const hour = <T>(of: (moment: (typeof moments)[number]) => T | null) => [
+    ...Array<null>(LAST_MINUTES - moments.length).fill(null),
+    ...moments.map(of),
+  ];
+  const waiting = hour(({ waiting }) => [...waiting.values()].reduce((total, each) => total + each, 0));
+  const memory = redis.map(({ roles: [first = ''], figures }, index) => {
+    const most = figures?.maxMemoryBytes || undefined;
+    const points = hour((moment) => moment.redis[index]?.figures?.usedMemoryBytes ?? null);
+    const label = redis.length === 1 ? 'Memory of Redis' : `Memory of Redis, ${first}`;
+    return plotCard(label, line({ label, points, show: bytes, most }));
+  });
+  return [
+    plotCard(
+      'Jobs done and failed a minute',
+      bars({
+        label: 'Jobs done and failed a minute',
+        series: [sum('completed'), sum('failed')],
+        unit: 'jobs',
+      }),
+    ),
+    plotCard('Jobs not finished', line({ label: 'Jobs not finished', points: waiting, show: count })),
+    ...memory,
+  ];
+}
+
+function plotCard(title: string, plot: Html): Html {
+  return html`<section class="card"><h3>${title}</h3>${plot}</section>`;
 }
