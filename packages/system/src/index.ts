@@ -1,4 +1,6 @@
 export { type AccountBody, newAccount, passwordFault, recordedAccounts } from './account-record.ts';
+export { builtInAlerts, recordedAlerts } from './alert-record.ts';
+export { type AlertStand, AlertStates, type StandingAlert, standKey } from './alert-states.ts';
 export { Book, type Expectation, type Issue, type Recorded } from './book.ts';
 export { type ConnectionTest, testConnection } from './connection-test.ts';
 export { systemKeys } from './keys.ts';
@@ -7,6 +9,8 @@ export { POLL_INTERVAL_MS, Registry, type StoredRecord } from './registry.ts';
 export {
   ACCOUNT_ROLES,
   type AccountRole,
+  type Alert,
+  type AlertState,
   type Author,
   type Authorship,
   type RecordKind,

@@ -7,3 +7,16 @@ export const changeRecords = defineScript({
   args: ['author', 'request', 'max_fields', 'max_bytes', 'max_trail'],
   moreArgs: true,
 });
+
+export const claimAlerts = defineScript({
+  source: new URL('./lua/claim-alerts.lua', import.meta.url),
+  keys: ['alert_lease', 'alerts'],
+  args: ['token', 'lease_ms'],
+});
+
+export const writeAlerts = defineScript({
+  source: new URL('./lua/write-alerts.lua', import.meta.url),
+  keys: ['alert_lease', 'alerts'],
+  args: ['token'],
+  moreArgs: true,
+});

@@ -1,7 +1,7 @@
 /** This file owns what the handlers of the system share: who changes, at which version, how a record and a failed list are told. */
 import type { ErrorCode } from '@sluice/contract';
 import { DomainError } from '@sluice/runtime';
-import type { Authorship, Registry, StoredRecord } from '@sluice/system';
+import type { Authorship, RecordOrigin, Registry, StoredRecord } from '@sluice/system';
 import type { Call } from '../http/call.ts';
 import { failureBody } from '../http/failure.ts';
 
@@ -23,16 +23,16 @@ export function etag(version: number): { ETag: string } {
 }
 
 /** The members of `recordHistory`. */
-export function historyOf(record: StoredRecord | undefined) {
-  if (!record) {
+export function historyOf(record: StoredRecord | Exclude<RecordOrigin, 'system'>) {
+  if (typeof record === 'string') {
     return {
-      origin: 'configuration',
+      origin: record,
       version: null,
       created_date: null,
       created_by: null,
       last_modified_date: null,
       last_modified_by: null,
-      mutable: false,
+      mutable: record === 'built_in',
       deletable: false,
     };
   }
@@ -46,6 +46,14 @@ export function historyOf(record: StoredRecord | undefined) {
     mutable: true,
     deletable: true,
   };
+}
+
+const HISTORY = new Set(Object.keys(historyOf('configuration')));
+
+/** Whoever sends back what he was told need not take out what is no part of a record. */
+export function withoutHistory(given: unknown): unknown {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return given;
+  return Object.fromEntries(Object.entries(given).filter(([name]) => !HISTORY.has(name)));
 }
 
 /** The items of a body: one, a list, or `{"resource": […]}`. */

@@ -20,15 +20,8 @@ import type { CacheServices } from '../cache-services.ts';
 import type { Call, Handlers } from '../http/call.ts';
 import { json, type Reply } from '../http/reply.ts';
 import { runtimeService } from '../system/runtime-services.ts';
-import {
-  authorshipOf,
-  createdOf,
-  etag,
-  historyOf,
-  itemsOf,
-  requireLoaded,
-  versionWanted,
-} from './system-records.ts';
+import { recordHandlers } from './record-handlers.ts';
+import { versionWanted } from './system-records.ts';
 
 type ServiceRoutes = Pick<
   typeof routes,
@@ -52,39 +45,28 @@ export function systemServiceHandlers(options: {
   const configured = new Map(options.configured.map((config) => [config.name, config]));
   const recorded = recordedServices(secrets);
   const book = new Book<ServiceBody>({ registry, recorded, configured: [...configured.keys()] });
-  const view = (record: StoredRecord) => recordView(record, secrets);
-  const reply = (record: StoredRecord): Reply => json(200, view(record), etag(record.version));
+  const records = recordHandlers({
+    registry,
+    kind: 'service',
+    book,
+    configured: new Map(options.configured.map((config) => [config.name, configuredBody(config)])),
+    told: (_, record) => recordBody(record, secrets),
+    patch: (body, given) => patchService(body, given, secrets.secret),
+    replace: (body, given) => replaceService(body, given, secrets.secret),
+  });
 
   return {
-    listServices: () => {
-      requireLoaded(registry);
-      const own = registry.list('service').filter(({ name }) => !configured.has(name));
-      return json(200, { resource: [...[...configured.values()].map(configuredView), ...own.map(view)] });
-    },
-    createServices: async (call) => {
-      const outcome = await book.create(itemsOf(call.body), authorshipOf(call));
-      return json(201, { resource: createdOf(outcome, call.requestId).map(view) });
-    },
-    getService: async ({ params: { name } }) => {
-      const config = configured.get(name);
-      return config ? json(200, configuredView(config)) : reply(await book.get(name));
-    },
-    patchService: async (call) => {
-      const edit = (body: ServiceBody) => patchService(body, call.body, secrets.secret);
-      return reply(await book.update(call.params.name, edit, authorshipOf(call), expectation(call)));
-    },
-    replaceService: async (call) => {
-      const edit = (body: ServiceBody) =>
-        replaceService(body, { name: call.params.name, ...call.body }, secrets.secret);
-      return reply(await book.update(call.params.name, edit, authorshipOf(call), expectation(call)));
-    },
+    listServices: records.list,
+    createServices: records.create,
+    getService: records.get,
+    patchService: records.patch,
+    replaceService: records.replace,
     removeService: async (call) => {
       const { name } = call.params;
       book.requireMutable(name);
-      const record = await book.get(name, expectation(call));
+      const record = await book.get(name, { version: versionWanted(call) });
       if (call.query.flush) await flush(call, cacheServices, record);
-      await book.remove(name, authorshipOf(call), expectation(call));
-      return json(200, { name, success: true });
+      return await records.remove(call);
     },
     testService: async ({ body }) => {
       // A service to be need not have a name yet.
@@ -99,10 +81,6 @@ export function systemServiceHandlers(options: {
     testStoredService: async ({ params: { name } }) =>
       await testReply(configured.get(name) ?? serviceConfigOf(await book.get(name), secrets)),
   };
-}
-
-function expectation(call: Pick<Call, 'header'>) {
-  return { version: versionWanted(call) };
 }
 
 /** Who may not flush a service does not come to it by removing it. */
@@ -141,16 +119,15 @@ async function testReply({ redis }: ServiceConfig): Promise<Reply> {
   });
 }
 
-function recordView(record: StoredRecord, secrets: ServiceSecrets) {
+function recordBody(record: StoredRecord, secrets: ServiceSecrets) {
   const runtime = runtimeService(record, secrets);
   return {
     ...toldService(record.body as ServiceBody),
     problem: 'problem' in runtime ? runtime.problem.message : null,
-    ...historyOf(record),
   };
 }
 
-function configuredView({
+function configuredBody({
   name,
   label,
   description,
@@ -167,7 +144,6 @@ function configuredView({
     type,
     is_active: isActive,
     problem: null,
-    ...historyOf(undefined),
     config: {
       ...(redis && placeOf(redis)),
       default_ttl: defaultTtlMinutes,

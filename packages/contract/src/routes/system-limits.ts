@@ -1,28 +1,7 @@
 /** This file owns the routes of rate-limit policies made at run time. */
 import { z } from 'zod';
-import { IF_MATCH_HEADER } from '../headers.ts';
-import { route } from '../route.ts';
-import {
-  createErrors,
-  IF_MATCH,
-  oneOrMany,
-  recordErrors,
-  recordHistory,
-  removed,
-  SYSTEM_PATH,
-  systemRead,
-  systemWrite,
-  systemTag as tag,
-} from './system.ts';
-
-const PATH = `${SYSTEM_PATH}/limit`;
-const params = z.object({ name: z.string().min(1).max(64) });
-
-const told = (type: string, description: string, example?: unknown) =>
-  z
-    .unknown()
-    .optional()
-    .meta({ type, description, ...(example !== undefined && { example }) } as Record<string, unknown>);
+import { recordRoutes, told } from './record-routes.ts';
+import { recordHistory } from './system.ts';
 
 /** Judged by the rules of the services file, which name every fault. */
 const policy = z
@@ -51,78 +30,29 @@ const view = z
   .looseObject({ name: z.string(), ...recordHistory, mutable: z.boolean(), deletable: z.boolean() })
   .meta({ id: 'Policy' });
 
-export const systemLimits = {
-  listPolicies: route({
-    id: 'listPolicies',
-    method: 'get',
-    path: PATH,
-    tag,
-    summary: 'Every rate-limit policy, those of the configuration first',
-    access: systemRead,
-    replies: { 200: { description: 'Policies', schema: z.object({ resource: z.array(view) }) } },
-  }),
-  createPolicies: route({
-    id: 'createPolicies',
-    method: 'post',
-    path: PATH,
-    tag,
-    summary: 'Create policies, all or none; every server obeys within 2 s',
-    access: systemWrite,
-    body: { schema: oneOrMany(policy), bound: 'batch' },
-    replies: { 201: { description: 'Created', schema: z.object({ resource: z.array(view) }) } },
-    errors: [...createErrors, 'batch_failed'],
-  }),
-  getPolicy: route({
-    id: 'getPolicy',
-    method: 'get',
-    path: `${PATH}/{name}`,
-    tag,
-    summary: 'One policy',
-    access: systemRead,
-    params,
-    replies: { 200: { description: 'The policy', schema: view } },
-    errors: ['record_unknown'],
-  }),
-  patchPolicy: route({
-    id: 'patchPolicy',
-    method: 'patch',
-    path: `${PATH}/{name}`,
-    tag,
-    summary:
+const records = recordRoutes({
+  kind: 'limit',
+  word: 'Policy',
+  words: 'Policies',
+  params: z.object({ name: z.string().min(1).max(64) }),
+  item: policy,
+  view,
+  summaries: {
+    list: 'Every rate-limit policy, those of the configuration first',
+    create: 'Create policies, all or none; every server obeys within 2 s',
+    get: 'One policy',
+    patch:
       'Change what the body names, as a JSON Merge Patch; counts go on unless algorithm or period change',
-    description: IF_MATCH,
-    access: systemWrite,
-    headers: IF_MATCH_HEADER,
-    params,
-    body: { schema: policy },
-    replies: { 200: { description: 'The policy', schema: view } },
-    errors: [...recordErrors],
-  }),
-  replacePolicy: route({
-    id: 'replacePolicy',
-    method: 'put',
-    path: `${PATH}/{name}`,
-    tag,
-    summary: 'Replace a policy',
-    description: IF_MATCH,
-    access: systemWrite,
-    headers: IF_MATCH_HEADER,
-    params,
-    body: { schema: policy },
-    replies: { 200: { description: 'The policy', schema: view } },
-    errors: [...recordErrors],
-  }),
-  removePolicy: route({
-    id: 'removePolicy',
-    method: 'delete',
-    path: `${PATH}/{name}`,
-    tag,
-    summary: 'Remove a policy; what it counted expires by itself',
-    description: IF_MATCH,
-    access: systemWrite,
-    headers: IF_MATCH_HEADER,
-    params,
-    replies: { 200: { description: 'Removed', schema: removed } },
-    errors: [...recordErrors],
-  }),
+    replace: 'Replace a policy',
+    remove: 'Remove a policy; what it counted expires by itself',
+  },
+});
+
+export const systemLimits = {
+  listPolicies: records.list,
+  createPolicies: records.create,
+  getPolicy: records.get,
+  patchPolicy: records.patch,
+  replacePolicy: records.replace,
+  removePolicy: records.remove,
 };

@@ -1,31 +1,13 @@
 /** This file owns the routes of cache services made at run time, in DreamFactory's shape. */
 import { REDIS_FAULTS } from '@sluice/system/schemas';
 import { z } from 'zod';
-import { IF_MATCH_HEADER } from '../headers.ts';
 import { queryFlag } from '../query.ts';
 import { route } from '../route.ts';
-import {
-  createErrors,
-  IF_MATCH,
-  oneOrMany,
-  recordErrors,
-  recordHistory,
-  removed,
-  SYSTEM_PATH,
-  systemRead,
-  systemWrite,
-  systemTag as tag,
-} from './system.ts';
+import { recordRoutes, told } from './record-routes.ts';
+import { recordErrors, recordHistory, SYSTEM_PATH, systemWrite, systemTag as tag } from './system.ts';
 
 const PATH = `${SYSTEM_PATH}/service`;
 const params = z.object({ name: z.string().min(1).max(64).toLowerCase() });
-
-/** Told here, judged by the rules of the services file, which name every fault. */
-const told = (type: string, description: string, example?: unknown) =>
-  z
-    .unknown()
-    .optional()
-    .meta({ type, description, ...(example !== undefined && { example }) } as Record<string, unknown>);
 
 const service = z
   .looseObject({
@@ -92,83 +74,38 @@ const TEST_NOTE =
   'Connects once, within 2 s, to whatever address the caller names: a key with `system:write` can find out which ports of ' +
   'the inner network speak Redis. Give it to those who run the servers.';
 
+const records = recordRoutes({
+  kind: 'service',
+  word: 'Service',
+  words: 'Services',
+  params,
+  item: service,
+  view,
+  summaries: {
+    list: 'Every cache service, those of the configuration first; never a password',
+    create: 'Create cache services, all or none; every server serves them within 2 s',
+    get: 'One cache service; never its password',
+    patch: 'Change what the body names, as a JSON Merge Patch',
+    replace: 'Replace a cache service; a password that is not named stays',
+    remove: 'Remove a cache service; its values stay in Redis unless flushed',
+  },
+  errors: ['secret_changed'],
+});
+
 export const systemServices = {
-  listServices: route({
-    id: 'listServices',
-    method: 'get',
-    path: PATH,
-    tag,
-    summary: 'Every cache service, those of the configuration first; never a password',
-    access: systemRead,
-    replies: { 200: { description: 'Services', schema: z.object({ resource: z.array(view) }) } },
-  }),
-  createServices: route({
-    id: 'createServices',
-    method: 'post',
-    path: PATH,
-    tag,
-    summary: 'Create cache services, all or none; every server serves them within 2 s',
-    access: systemWrite,
-    body: { schema: oneOrMany(service), bound: 'batch' },
-    replies: { 201: { description: 'Created', schema: z.object({ resource: z.array(view) }) } },
-    errors: [...createErrors, 'batch_failed'],
-  }),
-  getService: route({
-    id: 'getService',
-    method: 'get',
-    path: `${PATH}/{name}`,
-    tag,
-    summary: 'One cache service; never its password',
-    access: systemRead,
-    params,
-    replies: { 200: { description: 'The service', schema: view } },
-    errors: ['record_unknown'],
-  }),
-  patchService: route({
-    id: 'patchService',
-    method: 'patch',
-    path: `${PATH}/{name}`,
-    tag,
-    summary: 'Change what the body names, as a JSON Merge Patch',
-    description: IF_MATCH,
-    access: systemWrite,
-    headers: IF_MATCH_HEADER,
-    params,
-    body: { schema: service },
-    replies: { 200: { description: 'The service', schema: view } },
-    errors: [...recordErrors, 'secret_changed'],
-  }),
-  replaceService: route({
-    id: 'replaceService',
-    method: 'put',
-    path: `${PATH}/{name}`,
-    tag,
-    summary: 'Replace a cache service; a password that is not named stays',
-    description: IF_MATCH,
-    access: systemWrite,
-    headers: IF_MATCH_HEADER,
-    params,
-    body: { schema: service },
-    replies: { 200: { description: 'The service', schema: view } },
-    errors: [...recordErrors, 'secret_changed'],
-  }),
+  listServices: records.list,
+  createServices: records.create,
+  getService: records.get,
+  patchService: records.patch,
+  replaceService: records.replace,
   removeService: route({
-    id: 'removeService',
-    method: 'delete',
-    path: `${PATH}/{name}`,
-    tag,
-    summary: 'Remove a cache service; its values stay in Redis unless flushed',
-    description: IF_MATCH,
-    access: systemWrite,
-    headers: IF_MATCH_HEADER,
-    params,
+    ...records.remove,
     query: z.object({
       flush: queryFlag.meta({
         type: 'boolean',
         description: 'Remove its values first; needs cache:flush for the service',
       }),
     }),
-    replies: { 200: { description: 'Removed', schema: removed } },
     errors: [...recordErrors, 'flush_denied'],
     // A flush of millions takes seconds, in bounded steps.
     isLongPoll: true,
