@@ -9,8 +9,9 @@ import { AttemptMetrics } from '@sluice/jobs/metrics';
 import { clientAddressBy, Limiter } from '@sluice/rate-limit';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
 import type { SessionCounts } from '@sluice/session';
-import { MAX_TRAIL_ENTRIES, Registry, systemKeys, Trail } from '@sluice/system';
+import { AlertStates, MAX_TRAIL_ENTRIES, Registry, systemKeys, Trail } from '@sluice/system';
 import type { AdminArea } from './admin/admin-area.ts';
+import { AlertRounds } from './alerts/rounds.ts';
 import { createApp, pageFallback } from './app.ts';
 import { lazyHandlers } from './areas/lazy-handlers.ts';
 import { CacheServices } from './cache-services.ts';
@@ -25,7 +26,7 @@ import type { Door } from './http/serve.ts';
 import { registerCacheMetrics } from './metrics/cache-metrics.ts';
 import { registerLimitMetrics } from './metrics/limit-metrics.ts';
 import { registerQueueMetrics } from './metrics/queue-metrics.ts';
-import { registerRedisMetrics } from './metrics/redis-metrics.ts';
+import { registerRedisMetrics, reportsOf } from './metrics/redis-metrics.ts';
 import { registerVisitorMetrics } from './metrics/visitor-metrics.ts';
 import { lazyPages } from './pages.ts';
 import { cacheHandlers } from './routes/cache.ts';
@@ -42,6 +43,7 @@ import { queueActionHandlers } from './routes/queue-actions.ts';
 import { queueHandlers } from './routes/queues.ts';
 import { scalingHandlers } from './routes/scaling.ts';
 import { schedulerHandlers } from './routes/schedulers.ts';
+import { systemAlertHandlers } from './routes/system-alerts.ts';
 import { systemKeyHandlers } from './routes/system-keys.ts';
 import { systemLimitHandlers } from './routes/system-limits.ts';
 import { systemServiceHandlers } from './routes/system-services.ts';
@@ -157,6 +159,28 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   registerVisitorMetrics({ metrics, channels, sessionCounts: () => sessionCounts });
   registerLimitMetrics({ metrics, limiter });
 
+  const alertStates = new AlertStates({ client: connections.role('queue'), keys });
+  const alerts = new AlertRounds({
+    everyMs: config.alertCheckMs,
+    load: async () => {
+      const { openAlerts } = await import('./areas/alerts.ts');
+      const reports = () => reportsOf(connections);
+      const leaseMs = 3 * config.alertCheckMs;
+      return openAlerts({
+        client: queueClient,
+        keys,
+        master: secret,
+        registry,
+        states: alertStates,
+        jobs,
+        reports,
+        leaseMs,
+        log,
+      });
+    },
+    log,
+  });
+
   const clientAddress = clientAddressBy(config.limits.trustedProxies);
   const door: Door = {
     authenticate: createAuthentication({
@@ -187,6 +211,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     ...limitHandlers({ limiter }),
     ...channelHandlers({ channels, keyRing, stopping: stopping.signal }),
     ...systemKeyHandlers({ keyRing, trail: new Trail({ client: connections.role('queue'), keys }) }),
+    ...systemAlertHandlers({ registry, states: alertStates, watch: () => alerts.watch() }),
     ...systemLimitHandlers({ registry, configured: configuredPolicies }),
     ...systemServiceHandlers({ registry, cacheServices, configured: configuredServices, secrets }),
     ...lazyHandlers('sessions', async () => {
@@ -238,6 +263,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       channels,
       keyRing,
       registry,
+      alerts,
       server,
       firstKey,
     ],

@@ -35,6 +35,8 @@ export interface ApiConfig {
   sessions: { idleMs: number; absoluteMs: number; maxPerUser: number };
   leases: { checkMs: number; maxDeliveries: number };
   limits: LimitConfig;
+  /** Between two looks at what alerts are about; 0: this process never looks. */
+  alertCheckMs: number;
 }
 
 const MIB = 1_048_576;
@@ -84,6 +86,7 @@ export function readConfig(variables: EnvironmentVariables): ApiConfig {
       maxDeliveries: env.integer('LEASE_MAX_DELIVERIES', 10, { min: 1, max: 1_000 }),
     },
     limits: readLimits(env, file),
+    alertCheckMs: env.integer('ALERT_CHECK_SECONDS', 15, { min: 0, max: 300 }) * 1_000,
   };
   env.finish();
   return config;

@@ -1,6 +1,7 @@
 /** This file owns the list of commands, each a file of `commands/`, and the exit status they come to. */
 import { Command, CommanderError } from 'commander';
 import { addAccountsCommand } from './commands/accounts.ts';
+import { addAlertsCommand } from './commands/alerts.ts';
 import { addCacheCommand } from './commands/cache.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
@@ -51,6 +52,7 @@ function createProgram(terminal: Terminal, finish: (status: number) => void): Co
   addQueuesCommand(program, terminal);
   addCacheCommand(program, terminal);
   addLimitsCommand(program, terminal);
+  addAlertsCommand(program, terminal);
   addServicesCommand(program, terminal);
   addCompletionCommand(program, terminal);
   return program;

@@ -208,6 +208,25 @@ describe('limits', () => {
   });
 });
 
+describe('alerts', () => {
+  test('are listed, tested and told of where they stand', async () => {
+    const listed = await here.sluice('alerts');
+    const nobody = await here.sluice('alerts', 'test', 'redis-memory');
+    await here.product.call('/deliveries/endpoints/alerts', {
+      method: 'PUT',
+      json: { url: 'https://example.com/' },
+    });
+    const sent = await here.sluice('alerts', 'test', 'redis-memory');
+    const firing = await here.sluice('alerts', 'firing', '--json');
+
+    expect(listed.stdout).toMatch(/^oldest-age +oldest_age +\* +300 +60 s +alerts +built in$/m);
+    expect(nobody.status).toBe(1);
+    expect(nobody.stderr).toContain("there is no endpoint 'alerts'");
+    expect(sent.stdout).toMatch(/^Sent as job j_\w+ of queue deliveries;/);
+    expect(firing).toMatchObject({ status: 0 });
+  });
+});
+
 describe('services', () => {
   test('are made, tried, listed, used and removed, and their password is told nowhere', async () => {
     const password = await here.file('wrong-password\n');

@@ -16,6 +16,7 @@ import { queues } from './queues.ts';
 import { scaling } from './scaling.ts';
 import { schedulers } from './schedulers.ts';
 import { sessions } from './sessions.ts';
+import { systemAlerts } from './system-alerts.ts';
 import { systemKeys } from './system-keys.ts';
 import { systemLimits } from './system-limits.ts';
 import { systemServices } from './system-services.ts';
@@ -40,6 +41,7 @@ export const routes = {
   ...schedulers,
   ...sessions,
   ...targets,
+  ...systemAlerts,
   ...systemKeys,
   ...systemLimits,
   ...systemServices,
