@@ -51,7 +51,12 @@ export class AdminArea {
     const { log, stopping } = this.#options;
     const pulse = new Pulse(this.#options);
     pulse.start(stopping);
-    const pages = consolePages({ ...this.#options, api: new OwnApi(this.#options.handlers), pulse });
+    const pages = consolePages({
+      ...this.#options,
+      api: new OwnApi(this.#options.handlers),
+      pulse,
+      ...this.#entrance,
+    });
     return createConsole({ entrance: this.#entrance, assets: this.#assets, pages, stopping, log });
   }
 

@@ -1,5 +1,5 @@
 /** This file owns the operator, who uses the console and the board: by an API key or by an account, with what each may do. */
-import { Grants, type KeyPrincipal } from '@sluice/access';
+import { Grants, type KeyPrincipal, type KeyQuota } from '@sluice/access';
 import type { AccountBody, AccountRole, Author } from '@sluice/system';
 
 export interface Operator {
@@ -10,6 +10,8 @@ export interface Operator {
   /** In a word, for people; what decides are `grants`. */
   readonly role: AccountRole;
   readonly grants: Grants;
+  /** Of the key; whoever has one makes and changes neither keys nor accounts. */
+  readonly quota?: KeyQuota;
 }
 
 /**
@@ -38,8 +40,8 @@ const GRANTS: Readonly<Record<AccountRole, Grants>> = {
   admin: new Grants(ROLE_SCOPES.admin),
 };
 
-export function operatorOfKey({ id, label, grants }: KeyPrincipal): Operator {
-  return { kind: 'key', id, label, role: roleOf(grants), grants };
+export function operatorOfKey({ id, label, grants, quota }: KeyPrincipal): Operator {
+  return { kind: 'key', id, label, role: roleOf(grants), grants, ...(quota && { quota }) };
 }
 
 export function operatorOfAccount({ name, role }: AccountBody): Operator {
@@ -49,6 +51,11 @@ export function operatorOfAccount({ name, role }: AccountBody): Operator {
 /** Whose change it is, for the trail. */
 export function authorOf({ kind, id, label }: Operator): Author {
   return { kind, id, label };
+}
+
+/** Nobody gives more than he has: whether he may make an account of this role, or change one that has it. */
+export function mayGive({ grants, quota }: Operator, role: AccountRole): boolean {
+  return quota === undefined && ROLE_SCOPES[role].every((scope) => grants.covers(scope));
 }
 
 function roleOf(grants: Grants): AccountRole {

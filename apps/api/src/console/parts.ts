@@ -31,15 +31,20 @@ export function actionButton(
     kind?: 'plain' | 'danger' | 'primary';
     confirm?: string;
     hidden?: Readonly<Record<string, string>>;
+    /** What it is done to, for whoever hears the label alone. */
+    of?: string;
   },
 ): Html {
-  const { action, label, kind = 'plain', confirm, hidden = {} } = options;
+  const { action, label, kind = 'plain', confirm, hidden = {}, of } = options;
   const fields = Object.entries(hidden).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   );
   return actionForm(visit, {
     action,
-    body: [...fields, html`<button class="${kind}">${label}</button>`],
+    body: [
+      ...fields,
+      html`<button class="${kind}"${of !== undefined && html` aria-label="${label} ${of}"`}>${label}</button>`,
+    ],
     ...(confirm !== undefined && { confirm }),
   });
 }

@@ -1,10 +1,15 @@
 /** This file owns the table of pages: all there are, in the order of the navigation. A new page is a file here and a line below. */
 import type { Jobs } from '@sluice/jobs';
 import type { Limiter } from '@sluice/rate-limit';
+import type { Registry } from '@sluice/system';
+import type { OperatorSessions } from '../../admin/operator-sessions.ts';
 import type { OwnApi } from '../own-api.ts';
 import type { Page } from '../page.ts';
 import type { Pulse } from '../pulse.ts';
+import { accountsPage } from './accounts.ts';
+import { auditPage } from './audit.ts';
 import { jobPage } from './job.ts';
+import { keysPage } from './keys.ts';
 import { limitsPage } from './limits.ts';
 import { overviewPage } from './overview.ts';
 import { queuePage } from './queue.ts';
@@ -17,6 +22,8 @@ export interface Premises {
   api: OwnApi;
   limiter: Limiter;
   pulse: Pulse;
+  registry: Registry;
+  sessions: OperatorSessions;
 }
 
 export function consolePages(premises: Premises): Page[] {
@@ -27,5 +34,8 @@ export function consolePages(premises: Premises): Page[] {
     jobPage(premises),
     schedulersPage(premises),
     limitsPage(premises),
+    keysPage(premises),
+    accountsPage(premises),
+    auditPage(premises),
   ];
 }
