@@ -2,7 +2,9 @@
 import type { FaultCase } from '../case.ts';
 import { apiRestart } from './api-restart.ts';
 import { bootOrder } from './boot-order.ts';
+import { clusterKill, clusterReshard } from './cluster.ts';
 import { delayed } from './delayed.ts';
+import { failovers } from './failover.ts';
 import { idempotency } from './idempotency.ts';
 import { outages } from './outages.ts';
 import { redisKills } from './redis-kill.ts';
@@ -19,6 +21,9 @@ export const CASES: readonly FaultCase[] = [
   outages,
   wedge,
   silence,
+  ...failovers,
+  clusterKill,
+  clusterReshard,
   bootOrder,
   workerKill,
   delayed,

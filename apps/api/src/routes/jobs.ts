@@ -1,9 +1,10 @@
 /** This file owns the answers to enqueueing, reading and waiting for jobs. */
 import { type ErrorCode, newJob, type routes } from '@sluice/contract';
 import type { EnqueuedJob, JobEnd, Jobs, NewJob } from '@sluice/jobs';
-import { DomainError, stringifyCarrying } from '@sluice/runtime';
+import { DomainError, stringifyCarrying, within } from '@sluice/runtime';
 import { backlogOf, type Call, type Handlers } from '../http/call.ts';
 import { json, jsonText, type Reply } from '../http/reply.ts';
+import { REQUEST_DEADLINE_MS } from '../http/serve.ts';
 import { type Checked, checkItem, enqueueMany } from './job-batch.ts';
 import { jobBody } from './job-body.ts';
 
@@ -28,22 +29,17 @@ export function jobHandlers({ jobs, stopping }: { jobs: Jobs; stopping: AbortSig
         const { queue } = call.params;
         const items = call.body.resource.map(checkJob);
         const isContinued = call.query.continue ?? false;
-        return await enqueueMany(jobs, queue, items, {
-          isContinued,
-          requestId: call.requestId,
-          principal: call.principal,
-        });
+        const { requestId, principal } = call;
+        const enqueuing = enqueueMany(jobs, queue, items, { isContinued, requestId, principal });
+        return await within(enqueuing, REQUEST_DEADLINE_MS);
       }
       const { queue } = call.params;
       const { idempotency_key: ownKey, ...job } = call.body;
       const idempotencyKey = ownKey ?? call.header('idempotency-key');
-      const enqueued = await jobs.enqueue(
-        queue,
-        { ...job, idempotencyKey },
-        {
-          backlog: backlogOf(call.principal),
-        },
-      );
+      const backlog = backlogOf(call.principal);
+      // The wait is for the result alone: that the job is in is told in time, like everything else.
+      const enqueuing = jobs.enqueue(queue, { ...job, idempotencyKey }, { backlog });
+      const enqueued = await within(enqueuing, REQUEST_DEADLINE_MS);
       const wait = call.query.wait ?? 0;
       if (wait === 0) return enqueuedReply(enqueued, enqueued.created ? 201 : 200);
       const end = await waitFor(call, queue, enqueued.id, wait);

@@ -1,0 +1,20 @@
+/** This file owns what an operator types: redis-cli against one node, for what a client of ours has no words for. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { RedisNode } from './topology.ts';
+
+const TIMEOUT_MS = 10_000;
+
+/** What it prints, without the last line's end. Rejects when Redis is away or does not answer in time. */
+export async function redisCli(
+  { host, port }: Pick<RedisNode, 'host' | 'port'>,
+  ...args: readonly string[]
+): Promise<string> {
+  const all = ['-e', '-h', host, '-p', String(port), ...args];
+  return (await promisify(execFile)('redis-cli', all, { timeout: TIMEOUT_MS })).stdout.trim();
+}
+
+/** `redis-cli --cluster …`, which may take minutes. */
+export async function clusterCli(...args: readonly string[]): Promise<void> {
+  await promisify(execFile)('redis-cli', ['--cluster', ...args], { maxBuffer: 64 * 1024 * 1024 });
+}
