@@ -27,6 +27,26 @@ describe('a refused key', () => {
     expect(free).toMatchObject({ isAllowed: true, taken: [{ cost: 1, takenAtMs: time.nowMs }] });
   });
 
+  it('is told of as long as it is refused, by the policy that refuses it', async (t) => {
+    const { limiter, time } = await setup(t, [ONE, { ...ONE, name: 'two', period: '9s' }]);
+    expect(limiter.refused(10)).toEqual([]);
+    for (const [policy, key] of [
+      ['one', 'ada'],
+      ['two', 'b|o'],
+    ] as const) {
+      await limiter.take({ policy, key, cost: 2 });
+      await limiter.take({ policy, key });
+    }
+
+    expect(limiter.refused(10)).toEqual([
+      { policy: 'two', subject: 'b%7Co', retryAfterMs: 9_000 },
+      { policy: 'one', subject: 'ada', retryAfterMs: 4_000 },
+    ]);
+    expect(limiter.refused(0)).toEqual([]);
+    time.advance(4_000);
+    expect(limiter.refused(10)).toMatchObject([{ policy: 'two' }]);
+  });
+
   it('is asked about for less than was refused', async (t) => {
     const { limiter } = await setup(t, [ONE]);
     await limiter.take(ask);

@@ -16,7 +16,7 @@ export function signInPage({ next, fault }: { next: string; fault?: string }): P
     html`<h1>Sign in to Sluice</h1>
 ${fault === undefined ? '' : html`<p class="notice" data-kind="fault" role="alert">${fault}</p>`}
 <div class="ways">
-<form method="post" action="${action}">
+<form method="post" action="${action}" class="way">
 <h2>With a key</h2>
 ${hidden}
 <label for="key">API key</label>
@@ -24,7 +24,7 @@ ${hidden}
 <p class="hint">Any key that has the scope <code>board</code>.</p>
 <button class="primary">Sign in with the key</button>
 </form>
-<form method="post" action="${action}">
+<form method="post" action="${action}" class="way">
 <h2>With an account</h2>
 ${hidden}
 <label for="name">Name</label>

@@ -7,6 +7,9 @@ import { heading, instant, table } from '../parts.ts';
 
 const PATH = '/audit';
 const PAGE_ENTRIES = 50;
+const LONG_TARGET = 40;
+/** Members that change with every change. */
+const TOLD_ELSEWHERE: readonly string[] = ['version'];
 
 export function auditPage({ api }: { api: OwnApi }): Page {
   return {
@@ -28,7 +31,7 @@ ${table({
     instant(Date.parse(at)),
     html`${author.label} <span class="dim">${author.kind}</span>`,
     html`<code>${action}</code>`,
-    html`<code class="break">${target}</code>`,
+    html`<code class="${target.length > LONG_TARGET ? 'break' : 'nowrap'}">${target}</code>`,
     details(before, after, requestId),
   ]),
   empty: 'Nothing has been changed yet.',
@@ -46,8 +49,18 @@ function details(before: unknown, after: unknown, requestId: string | null): Ins
     ([name, was, is]) =>
       html`<div><dt>${name}</dt><dd>${was !== undefined && html`<del>${was}</del> `}${is !== undefined && html`<ins>${is}</ins>`}</dd></div>`,
   );
-  const summary = changes.length === 0 ? 'nothing' : changes.map(([name]) => name).join(', ');
-  return html`<details><summary>${summary.slice(0, 80)}</summary><dl class="facts changes">${lines}${requestOf(requestId)}</dl></details>`;
+  return html`<details><summary>${summaryOf(before, after, changes)}</summary><dl class="facts changes">${lines}${requestOf(requestId)}</dl></details>`;
+}
+
+function summaryOf(before: unknown, after: unknown, changes: readonly Change[]): string {
+  if (before === null) return 'made';
+  if (after === null) return 'removed';
+  return changes.length === 0
+    ? 'no change'
+    : changes
+        .map(([name]) => name)
+        .join(', ')
+        .slice(0, 80);
 }
 
 function requestOf(requestId: string | null): Html | undefined {
@@ -58,7 +71,7 @@ type Change = [name: string, was: string | undefined, is: string | undefined];
 
 function changesOf(before: unknown, after: unknown): Change[] {
   const [was, is] = [membersOf(before), membersOf(after)];
-  const names = [...new Set([...was.keys(), ...is.keys()])];
+  const names = [...new Set([...was.keys(), ...is.keys()])].filter((name) => !TOLD_ELSEWHERE.includes(name));
   return names
     .map((name): Change => [name, was.get(name), is.get(name)])
     .filter(([, one, other]) => one !== other);

@@ -213,6 +213,6 @@ function rowOf(queue: string, job: JobView): Insert[] {
     instant(job.state === 'delayed' ? job.runAt : job.startedAt),
     instant(job.finishedAt),
     `${job.attempts.made} of ${job.attempts.max}`,
-    error?.slice(0, 120),
+    error !== undefined && html`<span class="excerpt">${error.slice(0, 120)}</span>`,
   ];
 }
