@@ -57,6 +57,24 @@ describe('a Cluster', () => {
   });
 });
 
+describe('the health of a Cluster', () => {
+  test('is up while one of its masters answers, and down when none does', { timeout: 30_000 }, async (t) => {
+    const { config, servers } = await testCluster(t);
+    const client = await ready(t, config, 'request');
+    const answers = () => Promise.all(Array.from({ length: 10 }, () => health(client, 300)));
+    const [first, ...others] = servers;
+
+    first?.pause();
+    const inPart = await answers();
+    for (const server of others) server.pause();
+    const without = await answers();
+    for (const server of servers) server.resume();
+
+    expect(inPart).toEqual(Array(10).fill({ isUp: true, latencyMs: expect.any(Number) }));
+    expect(without).toEqual(Array(10).fill({ isUp: false, kind: 'unavailable' }));
+  });
+});
+
 describe('a Cluster with replicas', () => {
   test('keeps the commands of a worker through a failover, and serves the others meanwhile', {
     timeout: 40_000,
