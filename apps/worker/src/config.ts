@@ -119,7 +119,7 @@ export function readConfig(variables: EnvironmentVariables): WorkerConfig {
 }
 
 /**
- * Each queue holds two connections to Redis of its own; in a Cluster up to six, and all of them are made anew when a
+ * Each queue holds two connections to Redis of its own; in a Cluster four or five, made anew when a
  * master fails over.
  */
 const DEFAULT_MAX_QUEUES = { standalone: 500, sentinel: 500, cluster: 50 } as const;
