@@ -7,6 +7,7 @@ import { type ErrorCode, type RouteDeclaration, routes } from '@sluice/contract'
 import { DomainError } from '@sluice/runtime';
 import type { Handlers } from './http/call.ts';
 import { Exchange } from './http/exchange.ts';
+import { Occupancy } from './http/occupancy.ts';
 import { Router } from './http/router.ts';
 import {
   type Door,
@@ -28,6 +29,7 @@ export function createApp(
   handlers: Handlers<typeof routes>,
   door: Door,
   pages: readonly Pages[] = [],
+  occupancy = new Occupancy({ max: Number.POSITIVE_INFINITY }),
 ): Listener {
   const all: readonly RouteDeclaration[] = Object.values(routes);
   const named = new Router<Endpoint>();
@@ -54,6 +56,14 @@ export function createApp(
       refuse(exchange, new DomainError('input_invalid', 'The Host header is malformed.'));
       return;
     }
+    if (isFramedTwice(exchange)) {
+      outgoing.setHeader('Connection', 'close');
+      refuse(
+        exchange,
+        new DomainError('input_invalid', 'Content-Length and Transfer-Encoding exclude each other.'),
+      );
+      return;
+    }
     if (page) {
       page.listen(incoming, outgoing);
       return;
@@ -65,11 +75,21 @@ export function createApp(
       refuse(exchange, unserved(exchange.method, methodsOf(path, here)));
       return;
     }
-    serve(exchange, match.found, match.params, door).catch((error: unknown) => {
+    const { found, params } = match;
+    if (!occupancy.hasRoom(exchange, found.declaration)) return;
+    const work = () => serve(exchange, found, params, door);
+    occupancy.hold(exchange, found.declaration, work).catch((error: unknown) => {
       failedReply(exchange, error, door);
       exchange.abandon();
     });
   };
+}
+
+/** Node refuses both of them unless the encoding is empty, which it passes over and a proxy may not (RFC 9112 §6.1). */
+function isFramedTwice(exchange: Exchange): boolean {
+  return (
+    exchange.header('transfer-encoding') !== undefined && exchange.header('content-length') !== undefined
+  );
 }
 
 /** What pages do not answer themselves, in the one envelope. */

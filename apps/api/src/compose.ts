@@ -22,9 +22,11 @@ import { createAuthentication } from './http/authentication.ts';
 import type { Handlers } from './http/call.ts';
 import { createAdmission } from './http/limit.ts';
 import { createObserver } from './http/observation.ts';
+import { Occupancy } from './http/occupancy.ts';
 import type { Door } from './http/serve.ts';
 import { registerCacheMetrics } from './metrics/cache-metrics.ts';
 import { registerLimitMetrics } from './metrics/limit-metrics.ts';
+import { registerOccupancyMetrics } from './metrics/occupancy-metrics.ts';
 import { registerQueueMetrics } from './metrics/queue-metrics.ts';
 import { registerRedisMetrics, reportsOf } from './metrics/redis-metrics.ts';
 import { registerVisitorMetrics } from './metrics/visitor-metrics.ts';
@@ -158,6 +160,8 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   registerCacheMetrics({ metrics, cacheServices });
   registerVisitorMetrics({ metrics, channels, sessionCounts: () => sessionCounts });
   registerLimitMetrics({ metrics, limiter });
+  const occupancy = new Occupancy({ max: config.maxInFlight });
+  registerOccupancyMetrics({ metrics, occupancy });
 
   const alertStates = new AlertStates({ client: connections.role('queue'), keys });
   const alerts = new AlertRounds({
@@ -250,7 +254,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     ),
     lazyPages('/docs', async () => (await import('./docs.ts')).createDocs(), fallback),
   ];
-  const listener = createApp(handlers, door, pages);
+  const listener = createApp(handlers, door, pages, occupancy);
   const server = new HttpServer({ listener, host: config.host, port: config.port, leaving, stopping });
   return {
     server,

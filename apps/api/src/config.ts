@@ -29,6 +29,8 @@ export interface ApiConfig {
   maxValueBytes: number;
   maxBatchBytes: number;
   maxBatchItems: number;
+  /** Requests worked on at once; more are answered 503. */
+  maxInFlight: number;
   /** How long it goes on serving after SIGTERM, while clients and balancers leave. */
   shutdownLingerMs: number;
   shutdownDeadlineMs: number;
@@ -48,6 +50,8 @@ const DEFAULTS = {
   maxValueBytes: MIB,
   maxBatchBytes: 8 * MIB,
   maxBatchItems: 1_000,
+  /** A turn of the event loop takes some 64 to 256 requests together; beyond a few of those only the wait grows. */
+  maxInFlight: 1_000,
   shutdownLingerSeconds: 1,
   shutdownDeadlineSeconds: 25,
 } as const;
@@ -75,6 +79,7 @@ export function readConfig(variables: EnvironmentVariables): ApiConfig {
     maxValueBytes: env.integer('MAX_VALUE_BYTES', DEFAULTS.maxValueBytes, { min: 1_024, max: 512 * MIB }),
     maxBatchBytes: env.integer('MAX_BATCH_BYTES', DEFAULTS.maxBatchBytes, { min: 1_024, max: 512 * MIB }),
     maxBatchItems: env.integer('MAX_BATCH_ITEMS', DEFAULTS.maxBatchItems, { min: 1, max: 10_000 }),
+    maxInFlight: env.integer('MAX_IN_FLIGHT', DEFAULTS.maxInFlight, { min: 1, max: 100_000 }),
     shutdownLingerMs:
       env.integer('SHUTDOWN_LINGER_SECONDS', DEFAULTS.shutdownLingerSeconds, { min: 0, max: 300 }) * 1_000,
     shutdownDeadlineMs:
