@@ -1,6 +1,6 @@
 // `npm test`: everything a change must pass, from a fresh clone. Arguments go to Vitest: npm test -- packages/cache
 // The last line is always `N passed, N failed`: Vitest's counts, and one failure more for each other check that failed.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -29,6 +29,10 @@ try {
   await provideRedisServer();
   if (!findProgram(CHROMIUMS))
     await installSystemPackage({ name: 'chromium', reason: 'for the browser tests' });
+  if (!findProgram(['nginx']) && !existsSync('/usr/sbin/nginx')) {
+    const reason = 'for the test of restarts behind a proxy';
+    await installSystemPackage({ name: 'nginx', reason, service: 'nginx' });
+  }
   for (const name of EXAMPLE_PROGRAMS) {
     if (!findProgram([name])) await installSystemPackage({ name, reason: 'for the tests of the examples' });
   }
