@@ -25,7 +25,7 @@ async function accessibilityFaults(page: Page): Promise<[string, number][]> {
 
 test('shows queues and jobs to whoever signs in, and lets them out', SLOW, async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board']);
+  const key = await board.makeKey(['board', 'jobs:read']);
   const mail = await board.queue('mail');
   await board.queue('images');
   await mail.add('welcome', { to: 'ada@example.org', password: 'hunter2-canary' }, { jobId: 'j_1' });
@@ -83,7 +83,7 @@ test('tells a person with a wrong key so, in the dark as well', SLOW, async (t) 
 
 test('shows hostile names and data as text', SLOW, async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board']);
+  const key = await board.makeKey(['board', 'jobs:read']);
   const mail = await board.queue('mail');
   const corpus = [
     '<img src=x onerror=alert(1)>',
@@ -143,7 +143,7 @@ test('offers an operator what works, and nothing that is refused', SLOW, async (
       .evaluateAll((icons) => [...new Set(icons.map(({ classList }) => classList[1]))].sort());
 
   await page.goto(`${board.address}/queue/mail?status=failed`);
-  await signIn(page, await board.makeKey(['board:*']));
+  await signIn(page, await board.makeKey(['board:*', 'jobs:*']));
   await page.getByText('wrong password [redacted]').first().waitFor();
   expect(await iconsOf('main')).toEqual(expect.arrayContaining(['lucide-refresh-cw', 'lucide-trash2']));
   expect(await iconsOf('main')).not.toEqual(expect.arrayContaining([expect.stringMatching(/files|pencil/)]));
@@ -154,7 +154,6 @@ test('offers an operator what works, and nothing that is refused', SLOW, async (
     'Pause',
     'Set concurrency',
     'Set rate limit',
-    'Empty',
   ]);
   await screenshot('board-operator');
   await page.getByRole('menuitem', { name: 'Pause' }).click();
@@ -169,12 +168,72 @@ test('offers an operator what works, and nothing that is refused', SLOW, async (
 
   await page.goto(`${board.address}/job-schedulers`);
   await page.getByText('nightly').first().waitFor();
-  expect(await iconsOf('td')).toEqual(['lucide-chevron-down', 'lucide-trash2']);
+  expect(await iconsOf('td')).toEqual(['lucide-chevron-down']);
   await page.setViewportSize({ width: 390, height: 800 });
   await page.goto(`${board.address}/queue/mail`);
   await page.getByText('welcome').first().waitFor();
   await screenshot('board-phone');
   expect({ errors, strays }).toEqual({ errors: [], strays: [] });
+});
+
+test('offers an admin to throw a queue away, and does it', SLOW, async (t) => {
+  const board = await boardUnderTest(t);
+  const mail = await plantFailures(board);
+  await mail.add('welcome', { to: 'ada@example.org' }, { jobId: 'j_3' });
+  const { page, errors, strays, screenshot } = await openBrowser(t, board);
+
+  await page.goto(`${board.address}/queue/mail`);
+  await signIn(page, await board.makeKey(['*']));
+  await page.getByText('welcome').first().waitFor();
+  await page.locator('button[aria-haspopup=menu]').last().click();
+  await page.getByRole('menuitem', { name: 'Empty' }).click();
+  await page.getByRole('button', { name: 'Confirm' }).click();
+  await expect
+    .poll(async () => await mail.getJobCounts('failed', 'waiting'))
+    .toEqual({ failed: 2, waiting: 0 });
+  await screenshot('board-admin');
+  expect({ errors, strays }).toEqual({ errors: [], strays: [] });
+});
+
+test('searches the queue that is looked at, and leads to the console and back', SLOW, async (t) => {
+  const board = await boardUnderTest(t);
+  const hostile = '<img src=x onerror=alert(1)>';
+  const mail = await board.queue('acme-mail');
+  await mail.add(hostile, { to: 'ada@example.org', note: hostile }, { jobId: 'j_found' });
+  const hidden = await board.queue('other-mail');
+  await hidden.add('theirs', { to: 'ada@example.org' }, { jobId: 'j_theirs' });
+  const { page, errors, strays, screenshot } = await openBrowser(t, board);
+  const dialogs: string[] = [];
+  page.on('dialog', async (dialog) => {
+    dialogs.push(dialog.message());
+    await dialog.dismiss();
+  });
+  await page.goto(`${board.address}/queue/acme-mail`);
+  await signIn(page, await board.makeKey(['board', 'jobs:read:acme-*']));
+  await page.getByText('ada@example.org').first().waitFor();
+  expect(await page.getByText('other-mail').count()).toBe(0);
+
+  await page.getByRole('searchbox', { name: 'Search jobs' }).fill('ada@');
+  await screenshot('board-search-bar');
+  await page.getByRole('search').getByRole('button', { name: 'Search' }).click();
+  await page.getByText('1 found among 1 jobs looked at.').waitFor();
+  expect(new URL(page.url()).searchParams.get('queue')).toBe('acme-mail');
+  expect(await page.locator('tbody td').nth(1).innerText()).toBe(hostile);
+  expect(await page.locator('#queue option').allInnerTexts()).toEqual(['every queue', 'acme-mail']);
+  await screenshot('board-search');
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await screenshot('board-search-dark');
+  expect(await accessibilityFaults(page)).toEqual([]);
+
+  await page.getByRole('link', { name: 'j_found' }).click();
+  await page.getByText('j_found').first().waitFor();
+  expect(new URL(page.url()).pathname).toBe('/admin/queues/queue/acme-mail/j_found');
+  const ways = await page
+    .locator('.sluice-bar a')
+    .evaluateAll((links) => links.map((link) => link.getAttribute('href')));
+  expect(ways).toEqual(['/admin', '/docs']);
+  expect({ dialogs, errors, strays }).toEqual({ dialogs: [], errors: [], strays: [] });
 });
 
 test('says that Redis is away, and comes back by itself', SLOW, async (t) => {
@@ -186,7 +245,7 @@ test('says that Redis is away, and comes back by itself', SLOW, async (t) => {
   await register();
   const { page, strays, screenshot } = await openBrowser(t, board);
   await page.goto(board.address);
-  await signIn(page, await board.makeKey(['board']));
+  await signIn(page, await board.makeKey(['board', 'jobs:read']));
   await page.getByRole('link', { name: 'mail' }).first().waitFor();
 
   await server.pause();

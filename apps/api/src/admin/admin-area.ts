@@ -63,12 +63,12 @@ export class AdminArea {
   async board(): Promise<Hono> {
     const { createBoard } = await import('../board/board.ts');
     const { BullQueues } = await import('../board/bullmq.ts');
-    const { client, keys, log } = this.#options;
+    const { client, keys, jobs, log } = this.#options;
     const queues = new BullQueues({ client, keys });
     return createBoard({
       gate: this.#entrance.gate,
       assets: this.#assets,
-      queues: { names: () => knownQueues(client, keys), open: (name) => queues.open(name), isJobId },
+      queues: { names: () => knownQueues(client, keys), open: (name) => queues.open(name), isJobId, jobs },
       log,
     }).app;
   }

@@ -8,7 +8,7 @@ import { DomainError, type Log, within } from '@sluice/runtime';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import type { AdminContext, Arrival, Gate } from '../admin/gate.ts';
-import { setSafeHeaders } from '../admin/headers.ts';
+import { CONSOLE_POLICY, setSafeHeaders } from '../admin/headers.ts';
 import type { Operator } from '../admin/operator.ts';
 import { changesSomething, isFromOwnPage, wantsPage } from '../admin/own-page.ts';
 import { SIGN_IN_PATH, signInAddress } from '../admin/sign-in.ts';
@@ -21,9 +21,12 @@ import { QueueDirectory, type QueueSource } from './directory.ts';
 import { failed } from './failed.ts';
 import { Redaction } from './redaction.ts';
 import type { RedactionRules } from './redaction-rules.ts';
-import { answer, offerOf } from './routes.ts';
+import { BoardRights } from './rights.ts';
+import { answer, deadlineMs, offerOf } from './routes.ts';
+import { answerSearch, SEARCH_DEADLINE_MS } from './search-route.ts';
 
 export const BOARD_PATH = '/admin/queues';
+const SEARCH_PATH = '/search';
 
 export interface BoardOptions {
   gate: Gate;
@@ -33,8 +36,6 @@ export interface BoardOptions {
   log: Log;
   /** Default: `DEFAULT_RULES`. */
   redaction?: RedactionRules;
-  /** Which queues an operator sees that may see the board at all. Default: all. */
-  sees?: (operator: Operator, queue: string) => boolean;
 }
 
 /** Bull Board's page as `bull-board.ts` serves it needs no inline script and no inline style. */
@@ -52,7 +53,7 @@ const BODY_BOUND: BodyBound = { bytes: 16_384, code: 'body_too_large' };
 const BODY = { schema: z.unknown(), isOptional: true };
 
 export function createBoard(options: BoardOptions): { path: string; app: Hono } {
-  const { gate, assets, queues, log, sees = () => true } = options;
+  const { gate, assets, queues, log } = options;
   const board = openBullBoard(BOARD_PATH);
   const redaction = new Redaction(options.redaction);
   const directory = new QueueDirectory({ source: queues, redaction, log });
@@ -83,9 +84,19 @@ export function createBoard(options: BoardOptions): { path: string; app: Hono } 
     app.get(view, async (c) => {
       // A page that can only fail is not begun.
       await within(directory.refresh(), REQUEST_DEADLINE_MS);
-      return c.html(board.page);
+      return c.html(board.page(c.get('operator').role));
     });
   }
+  app.get(SEARCH_PATH, async (c) => {
+    const rights = new BoardRights(c.get('operator'));
+    const search = async () => {
+      const shown = await directory.list(rights);
+      return await answerSearch({ jobs: queues.jobs, queues: shown, query: c.req.query(), assets });
+    };
+    const page = await within(search(), SEARCH_DEADLINE_MS);
+    c.header('Content-Security-Policy', CONSOLE_POLICY);
+    return c.html(page.toString());
+  });
   app.get('/static/*', async (c) => {
     const asset = board.assets.get(c.req.path.slice(`${BOARD_PATH}/static/`.length));
     if (!asset) throw unknownAddress();
@@ -96,11 +107,14 @@ export function createBoard(options: BoardOptions): { path: string; app: Hono } 
     const offer = offerOf(route);
     app.on(route.method, route.path, async (c) => {
       if (typeof offer === 'object') throw new DomainError<ErrorCode>('forbidden', offer.refused);
-      const operator = c.get('operator');
-      const body = offer === 'act' ? await readBody(bodyOf(c.req.raw), BODY, BODY_BOUND) : undefined;
-      const work = serve(route, c, body?.value, (queue) => sees(operator, queue), directory);
-      const { status = 200, body: reply } = await within(work, REQUEST_DEADLINE_MS);
-      if (offer === 'act') tellAction(log, c, route, status);
+      const rights = new BoardRights(c.get('operator'));
+      rights.require(offer);
+      const isAction = changesSomething(c);
+      if (isAction) rights.requireAction(c.req.param('queueName'), 'manage');
+      const body = isAction ? await readBody(bodyOf(c.req.raw), BODY, BODY_BOUND) : undefined;
+      const work = serve(route, c, body?.value, rights, directory);
+      const { status = 200, body: reply } = await within(work, deadlineMs(route));
+      if (isAction) tellAction(log, c, route, status);
       return status === 204 ? c.body(null, 204) : c.json(reply, status);
     });
   }
@@ -115,11 +129,10 @@ async function serve(
   route: BoardRoute,
   c: AdminContext,
   body: unknown,
-  sees: (queue: string) => boolean,
+  rights: BoardRights,
   directory: QueueDirectory,
 ) {
-  const isReadOnly = !c.get('operator').grants.allows('board', 'write');
-  const queues = await directory.list({ isReadOnly, sees });
+  const queues = await directory.list(rights);
   return await answer(route, { queues, params: c.req.param(), query: c.req.query(), body });
 }
 

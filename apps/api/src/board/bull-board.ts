@@ -10,27 +10,19 @@ import type {
   IServerAdapter,
   UIConfig,
 } from '@bull-board/api/typings/app';
+import type { AccountRole } from '@sluice/system';
 import { ADMIN_PATH } from '../admin/operator-sessions.ts';
 import { SIGN_OUT_PATH } from '../admin/sign-in.ts';
+import { BAR, SCRIPT, STYLES } from './additions.ts';
 import { type Asset, findAssets } from './assets.ts';
 import type { ShownQueue } from './shown-queue.ts';
 
 /** Seconds between two looks of a page, which asks about every queue each time. */
 export const POLL_SECONDS = 10;
 
-const STYLE_SHEET = 'css/sluice.css';
-/** Letters of the reader's system, and none of the controls for what `routes.ts` refuses to everybody. */
-const STYLES = `:root, body.dark-mode {
-  --font-sans: system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif;
-  --font-mono: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
-}
-[role='menuitem']:has(> :is(.lucide-plus, .lucide-ban)),
-li:has(> span > button > :is(.lucide-files, .lucide-pencil)),
-td > button:has(> :is(.lucide-play, .lucide-pencil)),
-a[href^='https://github.com/'] {
-  display: none !important;
-}
-`;
+const STYLE_PATH = 'css/sluice.css';
+const BODY = '<body';
+const SCRIPT_PATH = 'js/sluice.js';
 
 export interface BoardRoute {
   method: string;
@@ -49,7 +41,8 @@ export interface BullBoard {
   routes: readonly BoardRoute[];
   /** Paths at which the page is served. */
   views: readonly string[];
-  page: string;
+  /** The page as this role gets it. */
+  page(role: AccountRole): string;
   assets: ReadonlyMap<string, Asset>;
 }
 
@@ -73,11 +66,16 @@ export function openBullBoard(base: string): BullBoard {
   createBullBoard({ queues: [], serverAdapter: collector, options: { uiConfig } });
   const { routes, view, uiConfig: config, viewsPath, staticPath } = collector;
   const { name, params } = view.handler({ basePath: base, uiConfig: config });
+  const page = fillPage(readFileSync(join(viewsPath, name), 'utf8'), params);
   return {
     routes: routes.flatMap((route) => toRoutes(route, config)),
     views: [view.route].flat(),
-    page: fillPage(readFileSync(join(viewsPath, name), 'utf8'), params),
-    assets: new Map([...findAssets(staticPath), [STYLE_SHEET, styleSheet()]]),
+    page: (role) => page.replace(BODY, `<body data-role="${role}"`),
+    assets: new Map([
+      ...findAssets(staticPath),
+      [STYLE_PATH, ownAsset('text/css; charset=utf-8', STYLES)],
+      [SCRIPT_PATH, ownAsset('text/javascript; charset=utf-8', SCRIPT)],
+    ]),
   };
 }
 
@@ -147,20 +145,23 @@ function toRoutes(route: AppControllerRoute, uiConfig: UIConfig): BoardRoute[] {
 function fillPage(template: string, params: Readonly<Record<string, string>>): string {
   const page = template
     .replace(/<link\b[^>]*fonts\.googleapis\.com[^>]*>/, '')
-    .replace(/<div id="root">[\s\S]*<\/style>\s*<\/div>/, '<div id="root"></div>')
-    .replace('</head>', `<link href="static/${STYLE_SHEET}" rel="stylesheet"></head>`)
+    .replace(/<div id="root">[\s\S]*<\/style>\s*<\/div>/, `${BAR}<div id="root"></div>`)
+    .replace(
+      '</head>',
+      `<link href="static/${STYLE_PATH}" rel="stylesheet"><script defer src="static/${SCRIPT_PATH}"></script></head>`,
+    )
     .replace(/<%= (\w+) %>/g, (_, name: string) => escapeHtml(params[name] ?? ''))
     // Already escaped for a script element by Bull Board.
     .replace(/<%- uiConfig %>/g, () => params.uiConfig ?? '{}');
-  if (/<%|<style|\sstyle=|\son\w+=|\b(?:src|href)="(?:https?:)?\/\//.test(page)) {
+  if (!page.includes(BODY) || /<%|<style|\sstyle=|\son\w+=|\b(?:src|href)="(?:https?:)?\/\//.test(page)) {
     throw new TypeError('Bull Board’s page has changed: it holds what our policy refuses, or a placeholder');
   }
   return page;
 }
 
-function styleSheet(): Asset {
-  const bytes = new TextEncoder().encode(STYLES);
-  return { type: 'text/css; charset=utf-8', isImmutable: false, read: () => Promise.resolve(bytes) };
+function ownAsset(type: string, text: string): Asset {
+  const bytes = new TextEncoder().encode(text);
+  return { type, isImmutable: false, read: () => Promise.resolve(bytes) };
 }
 
 function escapeHtml(text: string): string {

@@ -2,7 +2,7 @@
 import type { Log } from '@sluice/runtime';
 import type { Queue } from './bullmq.ts';
 import type { Redaction } from './redaction.ts';
-import { ShownQueue } from './shown-queue.ts';
+import { type BoardJobs, ShownQueue } from './shown-queue.ts';
 
 /** The page asks about every queue each time it looks; a longer list would cost more than it tells. */
 export const MAX_SHOWN_QUEUES = 500;
@@ -15,6 +15,13 @@ export interface QueueSource {
   open(name: string): Queue;
   /** Whether a job can have this id. */
   isJobId(id: string): boolean;
+  jobs: BoardJobs;
+}
+
+/** What one visitor may know of, and act on. */
+export interface Visitor {
+  sees(queue: string): boolean;
+  acts(queue: string): boolean;
 }
 
 /** One queue for those who may only look, and for those who may act. */
@@ -38,15 +45,12 @@ export class QueueDirectory {
     this.#log = options.log;
   }
 
-  /** The queues by name, at most a second old. `sees` says which of them this visitor may know of. Rejects while Redis is away. */
-  async list(visitor: {
-    isReadOnly: boolean;
-    sees(queue: string): boolean;
-  }): Promise<Map<string, ShownQueue>> {
+  /** The queues by name, at most a second old, that this visitor may know of. Rejects while Redis is away. */
+  async list(visitor: Visitor): Promise<Map<string, ShownQueue>> {
     await this.refresh();
     const shown = new Map<string, ShownQueue>();
     for (const [name, { reader, operator }] of this.#entries) {
-      if (visitor.sees(name)) shown.set(name, visitor.isReadOnly ? reader : operator);
+      if (visitor.sees(name)) shown.set(name, visitor.acts(name) ? operator : reader);
     }
     return shown;
   }
@@ -72,8 +76,8 @@ export class QueueDirectory {
 
   #open(name: string): Entry {
     const queue = this.#source.open(name);
-    const { isJobId } = this.#source;
-    const options = { queue, redaction: this.#redaction, isJobId };
+    const { isJobId, jobs } = this.#source;
+    const options = { queue, jobs, redaction: this.#redaction, isJobId };
     return {
       reader: new ShownQueue({ ...options, isReadOnly: true }),
       operator: new ShownQueue({ ...options, isReadOnly: false }),

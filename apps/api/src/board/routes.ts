@@ -2,10 +2,16 @@
 
 import type { ErrorCode } from '@sluice/contract';
 import { DomainError } from '@sluice/runtime';
+import type { AccountRole } from '@sluice/system';
+import { REQUEST_DEADLINE_MS } from '../http/serve.ts';
+import { MASS_DEADLINE_MS } from './bulk.ts';
 import type { BoardCall, BoardRoute } from './bull-board.ts';
 
-/** `look`: scope `board:read` · `act`: scope `board:write` as well · else the sentence that says why nobody may. */
-export type Offer = 'look' | 'act' | { refused: string };
+/**
+ * The role that a route takes: `viewer` looks · `operator` acts on jobs, and on queues in ways that can be taken back ·
+ * `admin` throws work away by the queue. Else the sentence that says why nobody may.
+ */
+export type Offer = AccountRole | { refused: string };
 
 const MAX_JOBS_PER_PAGE = 100;
 /** A tree is read whole before it is cut: at most 1 + 20 + 400 jobs, or 1 + 100 where one level is asked for. */
@@ -18,46 +24,59 @@ const QUEUES_AT_ONCE = 20;
 const ADD = 'Jobs are added by POST /api/v2/queues/{queue}/jobs, which checks them.';
 const EDIT =
   'What the board shows is redacted, so it cannot be edited here; use PATCH /api/v2/queues/{queue}/jobs/{id}.';
-const OBLITERATE = 'A queue is removed by POST /api/v2/queues/{queue}/obliterate.';
 const SCHEDULE = 'Schedulers are changed by PUT /api/v2/queues/{queue}/schedulers/{id}, which checks them.';
 const NOT_SHOWN = 'The board does not show this.';
 
 const OFFERS: Readonly<Record<string, Offer>> = {
-  'GET /api/queues': 'look',
-  'GET /api/job-schedulers': 'look',
-  'GET /api/queues/:queueName/metrics': 'look',
-  'GET /api/queues/:queueName/rate-limit': 'look',
-  'GET /api/queues/:queueName/default-job-options': 'look',
-  'GET /api/queues/:queueName/job-data-schema': 'look',
-  'GET /api/queues/:queueName/:jobId': 'look',
-  'GET /api/queues/:queueName/:jobId/logs': 'look',
-  'GET /api/queues/:queueName/:jobId/flow': 'look',
-  'PUT /api/queues/pause': 'act',
-  'PUT /api/queues/resume': 'act',
-  'PUT /api/queues/:queueName/pause': 'act',
-  'PUT /api/queues/:queueName/resume': 'act',
-  'PUT /api/queues/:queueName/retry/:queueStatus': 'act',
-  'PUT /api/queues/:queueName/promote': 'act',
-  'PUT /api/queues/:queueName/clean/:queueStatus': 'act',
-  'PUT /api/queues/:queueName/empty': 'act',
-  'PUT /api/queues/:queueName/concurrency': 'act',
-  'PUT /api/queues/:queueName/rate-limit': 'act',
-  'PUT /api/queues/:queueName/rate-limit/release': 'act',
-  'PUT /api/queues/:queueName/job-schedulers/:schedulerId/remove': 'act',
-  'PUT /api/queues/:queueName/:jobId/retry': 'act',
-  'PUT /api/queues/:queueName/:jobId/clean': 'act',
-  'PUT /api/queues/:queueName/:jobId/promote': 'act',
-  'PUT /api/queues/:queueName/:jobId/remove-unprocessed-children': 'act',
-  'PATCH /api/queues/:queueName/:jobId/delay': 'act',
-  'PATCH /api/queues/:queueName/:jobId/priority': 'act',
+  'GET /api/queues': 'viewer',
+  'GET /api/job-schedulers': 'viewer',
+  'GET /api/queues/:queueName/metrics': 'viewer',
+  'GET /api/queues/:queueName/rate-limit': 'viewer',
+  'GET /api/queues/:queueName/default-job-options': 'viewer',
+  'GET /api/queues/:queueName/job-data-schema': 'viewer',
+  'GET /api/queues/:queueName/:jobId': 'viewer',
+  'GET /api/queues/:queueName/:jobId/logs': 'viewer',
+  'GET /api/queues/:queueName/:jobId/flow': 'viewer',
+  'PUT /api/queues/pause': 'operator',
+  'PUT /api/queues/resume': 'operator',
+  'PUT /api/queues/:queueName/pause': 'operator',
+  'PUT /api/queues/:queueName/resume': 'operator',
+  'PUT /api/queues/:queueName/retry/:queueStatus': 'operator',
+  'PUT /api/queues/:queueName/promote': 'operator',
+  'PUT /api/queues/:queueName/clean/:queueStatus': 'operator',
+  'PUT /api/queues/:queueName/empty': 'admin',
+  'PUT /api/queues/:queueName/obliterate': 'admin',
+  'PUT /api/queues/:queueName/concurrency': 'operator',
+  'PUT /api/queues/:queueName/rate-limit': 'operator',
+  'PUT /api/queues/:queueName/rate-limit/release': 'operator',
+  'PUT /api/queues/:queueName/job-schedulers/:schedulerId/remove': 'admin',
+  'PUT /api/queues/:queueName/:jobId/retry': 'operator',
+  'PUT /api/queues/:queueName/:jobId/clean': 'operator',
+  'PUT /api/queues/:queueName/:jobId/promote': 'operator',
+  'PUT /api/queues/:queueName/:jobId/remove-unprocessed-children': 'operator',
+  'PATCH /api/queues/:queueName/:jobId/delay': 'operator',
+  'PATCH /api/queues/:queueName/:jobId/priority': 'operator',
   'GET /api/redis/stats': { refused: NOT_SHOWN },
   'GET /api/queues/:queueName/workers': { refused: NOT_SHOWN },
   'POST /api/queues/:queueName/add': { refused: ADD },
-  'PUT /api/queues/:queueName/obliterate': { refused: OBLITERATE },
   'PATCH /api/queues/:queueName/:jobId/update-data': { refused: EDIT },
   'PATCH /api/queues/:queueName/job-schedulers/:schedulerId': { refused: SCHEDULE },
   'PUT /api/queues/:queueName/job-schedulers/:schedulerId/run': { refused: SCHEDULE },
 };
+
+/** They work through as many jobs as there are, in steps, and are given longer than other requests. */
+const MASS_ROUTES: readonly string[] = [
+  'PUT /api/queues/:queueName/retry/:queueStatus',
+  'PUT /api/queues/:queueName/promote',
+  'PUT /api/queues/:queueName/clean/:queueStatus',
+  'PUT /api/queues/:queueName/empty',
+  'PUT /api/queues/:queueName/obliterate',
+];
+
+/** Milliseconds after which a request to this route is given up. */
+export function deadlineMs({ method, path }: BoardRoute): number {
+  return MASS_ROUTES.includes(`${method} ${path}`) ? MASS_DEADLINE_MS : REQUEST_DEADLINE_MS;
+}
 
 /** Throws `TypeError` for a route that nobody has judged: a later version of Bull Board offers it, and we do not. */
 export function offerOf({ method, path }: BoardRoute): Offer {

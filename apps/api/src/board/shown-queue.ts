@@ -18,8 +18,9 @@ import type {
   Status,
 } from '@bull-board/api/typings/app';
 import type { ErrorCode } from '@sluice/contract';
+import type { Jobs } from '@sluice/jobs';
 import { DomainError } from '@sluice/runtime';
-import { actOnSome, removeSome } from './bulk.ts';
+import { actOnSome, removableState, sweep } from './bulk.ts';
 import type { FlowProducer, Job, JobNode, JobType, Queue } from './bullmq.ts';
 import type { Redaction } from './redaction.ts';
 import { retryAnew, ShownJob, shownOf } from './shown-job.ts';
@@ -30,8 +31,12 @@ const MAX_LATEST_JOBS = 20;
 const JOBS_AT_ONCE = 5;
 const MAX_LOG_LINES = 100;
 
+/** What is done to many jobs at once, in bounded steps, and how they are found. */
+export type BoardJobs = Pick<Jobs, 'clean' | 'drain' | 'redrive' | 'obliterate' | 'search'>;
+
 export interface ShownQueueOptions {
   queue: Queue;
+  jobs: BoardJobs;
   redaction: Redaction;
   isReadOnly: boolean;
   /** Whether a job can have this id. Others name BullMQ's own keys, which must not be read or removed as a job. */
@@ -40,6 +45,7 @@ export interface ShownQueueOptions {
 
 export class ShownQueue extends BaseAdapter {
   readonly #queue: Queue;
+  readonly #jobs: BoardJobs;
   readonly #source: BullMQAdapter;
   readonly #redaction: Redaction;
   readonly #isJobId: (id: string) => boolean;
@@ -47,6 +53,7 @@ export class ShownQueue extends BaseAdapter {
   constructor(options: ShownQueueOptions) {
     super('bullmq', { readOnlyMode: options.isReadOnly, allowRetries: !options.isReadOnly });
     this.#queue = options.queue;
+    this.#jobs = options.jobs;
     this.#source = new BullMQAdapter(options.queue);
     this.#redaction = options.redaction;
     this.#isJobId = options.isJobId;
@@ -133,12 +140,16 @@ export class ShownQueue extends BaseAdapter {
   }
 
   async clean(state: JobCleanStatus, graceMs: number): Promise<void> {
-    await removeSome(this.#queue, state, graceMs);
+    const cleaned = { state: removableState(state), olderThanMs: graceMs };
+    await sweep((cursor) => this.#jobs.clean(this.#queue.name, { ...cleaned, cursor }));
   }
 
   async empty(): Promise<void> {
-    await removeSome(this.#queue, 'wait', 0);
-    await removeSome(this.#queue, 'prioritized', 0);
+    await sweep(() => this.#jobs.drain(this.#queue.name));
+  }
+
+  async obliterate({ force = false }: { force?: boolean } = {}): Promise<void> {
+    await sweep(() => this.#jobs.obliterate(this.#queue.name, { force }));
   }
 
   async promoteAll(): Promise<void> {
@@ -147,7 +158,10 @@ export class ShownQueue extends BaseAdapter {
 
   /** `skipped` counts those that are left for the next time. */
   async retryAll(state: JobRetryStatus): Promise<{ retried: number; skipped: number }> {
-    const retried = await actOnSome(this.#queue, state, (job) => retryAnew(job, state));
+    const retried =
+      state === 'failed'
+        ? await sweep((cursor) => this.#jobs.redrive(this.#queue.name, { cursor }))
+        : await actOnSome(this.#queue, state, (job) => retryAnew(job, state));
     const counts = await this.getJobCounts();
     return { retried, skipped: counts[state] ?? 0 };
   }
@@ -208,10 +222,6 @@ export class ShownQueue extends BaseAdapter {
 
   addJob(): Promise<never> {
     return Promise.reject(notOffered('add jobs'));
-  }
-
-  obliterate(): Promise<never> {
-    return Promise.reject(notOffered('obliterate queues'));
   }
 
   updateJobScheduler(): Promise<never> {

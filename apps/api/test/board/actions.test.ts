@@ -5,7 +5,7 @@ import { boardUnderTest } from './setup.ts';
 const JSON_BODY = { body: '{}', headers: { 'Content-Type': 'application/json' } };
 test('takes what names a key of BullMQ for no job', async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board:*']);
+  const key = await board.makeKey(['board:*', 'jobs:*']);
   const mail = await board.queue('mail');
   await mail.add('a', {}, { jobId: 'j_1' });
   await mail.pause();
@@ -45,7 +45,7 @@ test('takes what names a key of BullMQ for no job', async (t) => {
 
 test('offers nothing that would write what it shows, or work without end', async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board:*']);
+  const key = await board.makeKey(['board:*', 'jobs:*']);
   const mail = await board.queue('mail');
   await mail.add('a', { password: 'x' }, { jobId: 'j_1' });
   await mail.upsertJobScheduler('nightly', { every: 3_600_000 }, { name: 'nightly', data: {} });
@@ -53,7 +53,6 @@ test('offers nothing that would write what it shows, or work without end', async
   const refused: [string, string][] = [
     ['POST', '/api/queues/mail/add'],
     ['PATCH', '/api/queues/mail/j_1/update-data'],
-    ['PUT', '/api/queues/mail/obliterate'],
     ['PATCH', '/api/queues/mail/job-schedulers/nightly'],
     ['PUT', '/api/queues/mail/job-schedulers/nightly/run'],
     ['GET', '/api/redis/stats'],
@@ -68,13 +67,17 @@ test('offers nothing that would write what it shows, or work without end', async
   expect(await board.dump()).toEqual(before);
 });
 
-test('removes, retries and promotes a bounded number at a click', async (t) => {
+test('promotes a bounded number at a click, removes and retries all', async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board:*']);
+  const key = await board.makeKey(['*']);
   const mail = await board.queue('mail');
   const many = MAX_BULK_JOBS + 50;
   const jobs = (delay: number) =>
-    Array.from({ length: many }, () => ({ name: 'a', data: {}, opts: { delay } }));
+    Array.from({ length: many }, (_, index) => ({
+      name: 'a',
+      data: {},
+      opts: { delay, jobId: `j_${delay}_${index}` },
+    }));
   const act = async (path: string) => {
     const response = await board.fetchAs(key, `/api/queues/mail${path}`, { method: 'PUT' });
     expect([path, response.status]).toEqual([path, 200]);
@@ -84,15 +87,15 @@ test('removes, retries and promotes a bounded number at a click', async (t) => {
 
   await act('/promote');
   expect(await mail.getJobCounts('waiting', 'delayed')).toEqual({ waiting: MAX_BULK_JOBS, delayed: 50 });
-  await mail.addBulk(jobs(0));
   await act('/empty');
-  expect(await mail.getJobCounts('waiting')).toEqual({ waiting: many });
+  expect(await mail.getJobCounts('waiting', 'delayed')).toEqual({ waiting: 0, delayed: 50 });
 
+  await mail.addBulk(jobs(0));
   const worker = board.work('mail', () => Promise.reject(new Error('no')));
   await expect.poll(async () => (await mail.getJobCounts('failed')).failed, { timeout: 10_000 }).toBe(many);
   await worker.close();
-  expect(await act('/retry/failed')).toEqual({ retried: MAX_BULK_JOBS, skipped: 50 });
-  expect(await mail.getJobCounts('waiting', 'failed')).toEqual({ waiting: MAX_BULK_JOBS, failed: 50 });
+  expect(await act('/retry/failed')).toEqual({ retried: many, skipped: 0 });
+  expect(await mail.getJobCounts('waiting', 'failed')).toEqual({ waiting: many, failed: 0 });
   expect((await board.fetchAs(key, '/api/queues/mail/clean/active', { method: 'PUT' })).status).toBe(400);
   expect((await board.fetchAs(key, '/api/queues/mail/clean/meta', { method: 'PUT' })).status).toBe(400);
   expect((await board.fetchAs(key, '/api/queues/mail/retry/waiting', { method: 'PUT' })).status).toBe(400);
@@ -100,7 +103,7 @@ test('removes, retries and promotes a bounded number at a click', async (t) => {
 
 test('retries a failed job from its first attempt, and removes a job', async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board:*']);
+  const key = await board.makeKey(['board:*', 'jobs:*']);
   const mail = await board.queue('mail');
   const worker = board.work('mail', () => Promise.reject(new Error('no')));
   await mail.add('a', {}, { jobId: 'j_1' });

@@ -6,7 +6,7 @@ const CANARY = 'canary-7f3a9';
 
 test('tells no planted secret in any answer', async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board:*']);
+  const key = await board.makeKey(['board:*', 'jobs:*']);
   const mail = await board.queue('mail');
   const secret = (place: string) => `${CANARY}-${place}`;
   const data = {
@@ -133,7 +133,7 @@ test('hides what an operator has configured, field by field', async (t) => {
     'deduplicationId',
   ];
   const board = await boardUnderTest(t, { redaction: { words: [], paths: fields } });
-  const key = await board.makeKey(['board']);
+  const key = await board.makeKey(['board', 'jobs:read']);
   const mail = await board.queue('mail');
   board.work('mail', async (job) => {
     await job.updateProgress(CANARY);

@@ -7,12 +7,15 @@ import { expect, test } from 'vitest';
 import { BullQueues } from '../../src/board/bullmq.ts';
 import { QueueDirectory } from '../../src/board/directory.ts';
 import { Redaction } from '../../src/board/redaction.ts';
+import { jobsOn } from './setup.ts';
 
 test('reads queues that are spread over a Cluster', { timeout: 40_000 }, async (t) => {
   const { config } = await testCluster(t);
   const client = connect({ config, profile: 'request', name: 'board' });
   const worker = connect({ config, profile: 'worker', name: 'plant' });
   t.onTestFinished(async () => void (await Promise.all([close(client), close(worker)])));
+  const subscriber = connect({ config, profile: 'subscriber', name: 'events' });
+  t.onTestFinished(() => close(subscriber));
   await Promise.all([untilReady(client, 10_000), untilReady(worker, 10_000)]);
   const keys = keyspace('board', { isCluster: true });
   const names = ['mail', 'images', 'reports', 'audio'];
@@ -29,12 +32,17 @@ test('reads queues that are spread over a Cluster', { timeout: 40_000 }, async (
   });
   const bull = new BullQueues({ client, keys });
   const directory = new QueueDirectory({
-    source: { names: () => Promise.resolve(names), open: (name) => bull.open(name), isJobId: () => true },
+    source: {
+      names: () => Promise.resolve(names),
+      open: (name) => bull.open(name),
+      isJobId: () => true,
+      jobs: jobsOn(client, { connect: () => subscriber, keys }),
+    },
     redaction: new Redaction(),
     log: createLog({ name: 'test', level: 'silent' }),
   });
 
-  const shown = await directory.list({ isReadOnly: true, sees: () => true });
+  const shown = await directory.list({ acts: () => false, sees: () => true });
 
   for (const queue of shown.values()) {
     expect(await queue.getJobCounts()).toMatchObject({ waiting: queue.getName() === 'mail' ? 2 : 1 });

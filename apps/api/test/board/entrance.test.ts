@@ -89,7 +89,7 @@ test('asks for a key with the scope board', async (t) => {
 
 test('takes a key in each way that the API takes one', async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board']);
+  const key = await board.makeKey(['board', 'jobs:read']);
   const ways = [basic(key), { Authorization: `Bearer ${key}` }, { 'X-DreamFactory-API-Key': key }];
 
   const answers = await Promise.all(ways.map((headers) => fetch(`${board.address}/api/queues`, { headers })));
@@ -100,7 +100,7 @@ test('takes a key in each way that the API takes one', async (t) => {
 
 test('lets a key that may look change nothing', async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board:read']);
+  const key = await board.makeKey(['board:read', 'jobs:read']);
   const mail = await board.queue('mail');
   await mail.add('a', { n: 1 }, { jobId: 'j_1' });
   await mail.upsertJobScheduler('nightly', { every: 3_600_000 }, { name: 'nightly', data: {} });

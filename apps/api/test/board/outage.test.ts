@@ -10,7 +10,7 @@ test('says quickly that Redis is away, and shows the queues again when it is bac
   const client = server.connect('request');
   await untilReady(client, 5_000);
   const board = await boardUnderTest(t, { client });
-  const key = await board.makeKey(['board:*']);
+  const key = await board.makeKey(['board:*', 'jobs:*']);
   const register = () => client.sadd(`${board.redis.prefix}:jobs:queues`, 'mail');
   await register();
   expect((await board.fetchAs(key, '/api/queues')).status).toBe(200);
@@ -58,7 +58,7 @@ test('says quickly that Redis is away, and shows the queues again when it is bac
 test('calls nobody unknown before the keys have been read', async (t) => {
   const keys = { isLoaded: false, authenticate: () => undefined, principal: () => undefined };
   const board = await boardUnderTest(t, { keys });
-  const before = await (await boardUnderTest(t)).makeKey(['board']);
+  const before = await (await boardUnderTest(t)).makeKey(['board', 'jobs:read']);
 
   const answers = await Promise.all([
     board.fetchAs(before, '/api/queues'),

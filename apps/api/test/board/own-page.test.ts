@@ -13,7 +13,7 @@ test.for<[string, Record<string, string>]>([
   ['a foreign site under our origin', { 'Sec-Fetch-Site': 'cross-site', Origin: 'ORIGIN' }],
 ])('changes nothing for a request from %s', async ([, headers], t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board:*']);
+  const key = await board.makeKey(['board:*', 'jobs:*']);
   await board.queue('mail');
   const origin = headers.Origin?.replace('ORIGIN', board.origin);
   const bodies: [string, string][] = [
@@ -56,7 +56,7 @@ test.for<[string, Record<string, string>]>([
   ['a browser over plain http', { Origin: 'ORIGIN' }],
 ])('acts for a request from a page of its own in %s', async ([, headers], t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board:*']);
+  const key = await board.makeKey(['board:*', 'jobs:*']);
   const mail = await board.queue('mail');
   const origin = headers.Origin?.replace('ORIGIN', board.origin);
 
@@ -73,7 +73,7 @@ test.for<[string, Record<string, string>]>([
 
 test('reads JSON alone, and little of it', async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board:*']);
+  const key = await board.makeKey(['board:*', 'jobs:*']);
   await board.queue('mail');
   const send = async (type: string, body: string) =>
     (

@@ -3,7 +3,7 @@ import { boardUnderTest } from './setup.ts';
 
 test('sends every answer with what keeps a page safe', async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board']);
+  const key = await board.makeKey(['board', 'jobs:read']);
   await board.queue('mail');
   const paths = ['', '/queue/mail', '/api/queues', '/unknown', '/static/js/main.f10757109b.js'];
 
@@ -36,14 +36,14 @@ test.for([
   '/static/js',
 ])('serves no file for %s', async (path, t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board']);
+  const key = await board.makeKey(['board', 'jobs:read']);
 
   expect((await board.fetchAs(key, path)).status).toBe(404);
 });
 
 test('has one address, with and without a slash at its end', async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board']);
+  const key = await board.makeKey(['board', 'jobs:read']);
 
   const slashed = await board.fetchAs(key, '/');
 

@@ -4,11 +4,11 @@ import { expect, test } from 'vitest';
 import { BullQueues } from '../../src/board/bullmq.ts';
 import { MAX_SHOWN_QUEUES, QueueDirectory } from '../../src/board/directory.ts';
 import { Redaction } from '../../src/board/redaction.ts';
-import { boardUnderTest } from './setup.ts';
+import { boardUnderTest, jobsOn } from './setup.ts';
 
 test('gives at most a hundred jobs a page, and twenty of each state where all are shown', async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board']);
+  const key = await board.makeKey(['board', 'jobs:read']);
   const mail = await board.queue('mail');
   await mail.addBulk(Array.from({ length: 150 }, () => ({ name: 'a', data: {} })));
   const count = async (query: string) => {
@@ -28,7 +28,7 @@ test('gives at most a hundred jobs a page, and twenty of each state where all ar
 
 test('shows a queue as soon as it is used, and forgets one that is gone', async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board']);
+  const key = await board.makeKey(['board', 'jobs:read']);
   const names = async () => {
     const { queues } = (await (await board.fetchAs(key, '/api/queues')).json()) as {
       queues: { name: string }[];
@@ -46,9 +46,9 @@ test('shows a queue as soon as it is used, and forgets one that is gone', async 
   expect((await board.fetchAs(key, '/api/queues/mail/j_1')).status).toBe(404);
 });
 
-test('shows a key the queues that it may see', async (t) => {
-  const board = await boardUnderTest(t, { sees: (_, queue) => queue !== 'hidden' });
-  const key = await board.makeKey(['board:*']);
+test('shows a key the queues that it may read', async (t) => {
+  const board = await boardUnderTest(t);
+  const key = await board.makeKey(['board:*', 'jobs:*:mail*']);
   const [hidden, mail] = [await board.queue('hidden'), await board.queue('mail')];
   await hidden.add('a', {}, { jobId: 'j_1' });
   await board.flows().add({
@@ -76,7 +76,7 @@ test('shows a key the queues that it may see', async (t) => {
 
 test('lists more queues than it asks about at a time, each once', async (t) => {
   const board = await boardUnderTest(t);
-  const key = await board.makeKey(['board']);
+  const key = await board.makeKey(['board', 'jobs:read']);
   const names = Array.from({ length: 45 }, (_, index) => `q${index}`).sort();
   await board.redis.client.sadd(`${board.redis.prefix}:jobs:queues`, ...names);
 
@@ -89,16 +89,22 @@ test('lists more queues than it asks about at a time, each once', async (t) => {
 });
 
 test('shows no more queues than it can ask about, and says so once', async (t) => {
-  const { client, keys } = await testRedis(t);
+  const redis = await testRedis(t);
+  const { client, keys } = redis;
   const lines: string[] = [];
   const bull = new BullQueues({ client, keys });
   const names = Array.from({ length: MAX_SHOWN_QUEUES + 20 }, (_, index) => `q${index}`);
   const directory = new QueueDirectory({
-    source: { names: () => Promise.resolve(names), open: (name) => bull.open(name), isJobId: () => true },
+    source: {
+      names: () => Promise.resolve(names),
+      open: (name) => bull.open(name),
+      isJobId: () => true,
+      jobs: jobsOn(client, redis),
+    },
     redaction: new Redaction(),
     log: createLog({ name: 'test', destination: { write: (line) => void lines.push(line) } }),
   });
-  const everything = { isReadOnly: true, sees: () => true };
+  const everything = { acts: () => false, sees: () => true };
 
   expect((await directory.list(everything)).size).toBe(MAX_SHOWN_QUEUES);
   expect((await directory.list({ ...everything, sees: (name) => name === 'q1' })).size).toBe(1);

@@ -1,10 +1,10 @@
 /** This file owns what tests of the board share: a real server with the board alone, real keys, real queues of BullMQ. */
 import { randomBytes } from 'node:crypto';
 import { KeyRing, type NewKey } from '@sluice/access';
-import { isJobId, knownQueues, registerQueue } from '@sluice/jobs';
+import { isJobId, Jobs, knownQueues, registerQueue } from '@sluice/jobs';
 import { type ClientAddress, clientAddressBy } from '@sluice/rate-limit';
 import type { RedisClient } from '@sluice/redis';
-import { type TestContext, testRedis } from '@sluice/redis/testing';
+import { type TestContext, type TestRedis, testRedis } from '@sluice/redis/testing';
 import { type Clock, createLog } from '@sluice/runtime';
 import {
   type AccountBody,
@@ -48,7 +48,7 @@ export interface BoardUnderTest {
   fetchAs(key: string, path: string, init?: RequestInit): Promise<Response>;
 }
 
-interface Settings extends Pick<Partial<BoardOptions>, 'redaction' | 'sees'> {
+interface Settings extends Pick<Partial<BoardOptions>, 'redaction'> {
   /** The board's own connection to Redis; the queues are planted over another. */
   client?: RedisClient;
   clock?: Clock;
@@ -59,14 +59,7 @@ interface Settings extends Pick<Partial<BoardOptions>, 'redaction' | 'sees'> {
 }
 
 export async function boardUnderTest(t: TestContext, settings: Settings = {}): Promise<BoardUnderTest> {
-  const {
-    client: given,
-    redaction,
-    sees,
-    keys: keyRing,
-    clientAddress = clientAddressBy(0),
-    ...times
-  } = settings;
+  const { client: given, redaction, keys: keyRing, clientAddress = clientAddressBy(0), ...times } = settings;
   const redis = await testRedis(t);
   const client = given ?? redis.client;
   const lines: string[] = [];
@@ -78,6 +71,7 @@ export async function boardUnderTest(t: TestContext, settings: Settings = {}): P
     names: () => knownQueues(client, redis.keys),
     open: (name: string) => bullQueues.open(name),
     isJobId,
+    jobs: jobsOn(client, redis),
   };
   const registry = new Registry({ client: redis.client, keys: redis.keys });
   await registry.start();
@@ -98,7 +92,6 @@ export async function boardUnderTest(t: TestContext, settings: Settings = {}): P
     queues: source,
     log,
     ...(redaction && { redaction }),
-    ...(sees && { sees }),
   });
   const console = createConsole({ entrance, assets, pages: [], stopping: new AbortController().signal, log });
   const root = new Hono<{ Bindings: Binding }>()
@@ -172,6 +165,11 @@ export async function boardUnderTest(t: TestContext, settings: Settings = {}): P
         },
       }),
   };
+}
+
+/** Jobs as the board uses them. */
+export function jobsOn(client: RedisClient, { connect, keys }: Pick<TestRedis, 'connect' | 'keys'>): Jobs {
+  return new Jobs({ client, subscriber: connect('subscriber'), keys, leases: { secret: randomBytes(32) } });
 }
 
 export function basic(key: string): { Authorization: string } {
