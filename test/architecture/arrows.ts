@@ -20,10 +20,17 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
     DOMAINS.map((domain) => [`packages/${domain}`, [...BASE, ...(VENDORS[domain] ?? [])]]),
   ),
+  'packages/tracing': [
+    '@opentelemetry/api',
+    '@opentelemetry/exporter-trace-otlp-http',
+    '@opentelemetry/resources',
+    '@opentelemetry/sdk-trace-node',
+  ],
   'packages/contract': ['zod', '@hono/zod-openapi', ...DOMAINS.map((domain) => `@sluice/${domain}/schemas`)],
   'apps/api': [
     ...BASE,
     '@sluice/contract',
+    '@sluice/tracing',
     ...DOMAINS.map((domain) => `@sluice/${domain}`),
     'hono',
     '@hono/node-server',
@@ -43,6 +50,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
     '@sluice/delivery',
     '@sluice/rate-limit',
     '@sluice/system',
+    '@sluice/tracing',
     'undici',
     'ipaddr.js',
     'standardwebhooks',
@@ -60,6 +68,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const BRIDGES: readonly { vendor: string; places: RegExp }[] = [
   { vendor: 'ioredis', places: /^packages\/redis\/src\// },
   { vendor: 'bullmq', places: /^packages\/jobs\/src\/|^apps\/api\/src\/(board|dashboard)/ },
+  { vendor: '@opentelemetry/', places: /^packages\/tracing\/src\// },
   { vendor: 'pino', places: /^packages\/runtime\/src\/log\.ts$/ },
   { vendor: 'prom-client', places: /^packages\/runtime\/src\/metrics\.ts$/ },
   { vendor: '@bull-board/', places: /^apps\/api\/src\/(board|dashboard)/ },

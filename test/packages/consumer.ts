@@ -35,10 +35,15 @@ export interface Manifest {
   [field: string]: unknown;
 }
 
-/** Every package as npm would publish it; `folder` takes the tarballs. */
+/** A private one is a part of the apps. */
+function isPublished(directory: string): boolean {
+  return !JSON.parse(readFileSync(join(ROOT, 'packages', directory, 'package.json'), 'utf8')).private;
+}
+
+/** Every package that is published, as npm would do it; `folder` takes the tarballs. */
 export async function packAll(folder: string): Promise<PackedPackage[]> {
   await build();
-  const directories = (await readdir(join(ROOT, 'packages'))).sort();
+  const directories = (await readdir(join(ROOT, 'packages'))).filter(isPublished).sort();
   const workspaces = directories.map((directory) => `--workspace=packages/${directory}`);
   const { stdout } = await npm(
     ['pack', '--json', '--silent', '--pack-destination', folder, ...workspaces],

@@ -3,8 +3,10 @@
  * names are the user's, what lies beside those keys, and pages. The first three have a router each, because no router
  * of ours may hold two patterns for the same path.
  */
+import type { ServerResponse } from 'node:http';
 import { type ErrorCode, type RouteDeclaration, routes } from '@sluice/contract';
 import { DomainError } from '@sluice/runtime';
+import type { RequestSpan } from '@sluice/tracing';
 import type { Handlers } from './http/call.ts';
 import { Exchange } from './http/exchange.ts';
 import { Occupancy } from './http/occupancy.ts';
@@ -78,7 +80,9 @@ export function createApp(
     const { found, params } = match;
     if (!occupancy.hasRoom(exchange, found.declaration)) return;
     const work = () => serve(exchange, found, params, door);
-    occupancy.hold(exchange, found.declaration, work).catch((error: unknown) => {
+    const held = () => occupancy.hold(exchange, found.declaration, work);
+    const served = door.trace ? door.trace(spanOf(found, exchange, outgoing), held) : held();
+    served.catch((error: unknown) => {
       failedReply(exchange, error, door);
       exchange.abandon();
     });
@@ -90,6 +94,16 @@ function isFramedTwice(exchange: Exchange): boolean {
   return (
     exchange.header('transfer-encoding') !== undefined && exchange.header('content-length') !== undefined
   );
+}
+
+function spanOf({ declaration }: Endpoint, exchange: Exchange, outgoing: ServerResponse): RequestSpan {
+  return {
+    method: exchange.method,
+    route: declaration.path,
+    operation: declaration.id,
+    header: (name) => exchange.header(name),
+    status: () => outgoing.statusCode,
+  };
 }
 
 /** What pages do not answer themselves, in the one envelope. */

@@ -10,6 +10,7 @@ import { clientAddressBy, Limiter } from '@sluice/rate-limit';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
 import type { SessionCounts } from '@sluice/session';
 import { AlertStates, MAX_TRAIL_ENTRIES, Registry, systemKeys, Trail } from '@sluice/system';
+import type { Tracing } from '@sluice/tracing';
 import type { AdminArea } from './admin/admin-area.ts';
 import { AlertRounds } from './alerts/rounds.ts';
 import { createApp, pageFallback } from './app.ts';
@@ -76,6 +77,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   // Each open stream listens.
   setMaxListeners(0, stopping.signal);
   const metrics = new Metrics();
+  const tracing = config.isTraced ? await openTracing() : undefined;
   const connections = new Connections({ roles: config.roles, log });
   const keys = keyspace(config.roles.prefix, { isCluster: config.roles.redis.queue.kind === 'cluster' });
   const keyRing = new KeyRing({
@@ -119,6 +121,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       secret: deriveSecret(secret, 'leases'),
       watch: new AttemptMetrics(metrics),
     },
+    tracing,
   });
   stopping.signal.addEventListener('abort', () => jobs.leases.endWaits());
   const leases: Service = {
@@ -195,6 +198,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     admit: createAdmission({ limiter, clientAddress }),
     maxValueBytes: config.maxValueBytes,
     maxBatchBytes: config.maxBatchBytes,
+    trace: tracing && ((span, work) => tracing.request(span, work)),
     observe: createObserver({ log, metrics, accessLog: config.accessLog }),
   };
   const handlers: Handlers<typeof routes> = {
@@ -260,6 +264,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     server,
     keyRing,
     services: [
+      ...(tracing ? [tracing] : []),
       connections,
       leases,
       cacheServices,
@@ -272,4 +277,10 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       firstKey,
     ],
   };
+}
+
+/** Nothing of it is loaded by an API that is not traced. */
+async function openTracing(): Promise<Tracing> {
+  const { Tracing } = await import('@sluice/tracing');
+  return new Tracing({ name: 'sluice-api', version: VERSION });
 }

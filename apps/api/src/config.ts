@@ -39,6 +39,8 @@ export interface ApiConfig {
   limits: LimitConfig;
   /** Between two looks at what alerts are about; 0: this process never looks. */
   alertCheckMs: number;
+  /** Where to is read by OpenTelemetry itself. */
+  isTraced: boolean;
 }
 
 const MIB = 1_048_576;
@@ -82,6 +84,7 @@ export function readConfig(variables: EnvironmentVariables): ApiConfig {
     maxInFlight: env.integer('MAX_IN_FLIGHT', DEFAULTS.maxInFlight, { min: 1, max: 100_000 }),
     shutdownLingerMs:
       env.integer('SHUTDOWN_LINGER_SECONDS', DEFAULTS.shutdownLingerSeconds, { min: 0, max: 300 }) * 1_000,
+    isTraced: env.has('OTEL_EXPORTER_OTLP_ENDPOINT') || env.has('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'),
     shutdownDeadlineMs:
       env.integer('SHUTDOWN_DEADLINE_SECONDS', DEFAULTS.shutdownDeadlineSeconds, { min: 1, max: 3_600 }) *
       1_000,

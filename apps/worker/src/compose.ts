@@ -6,6 +6,7 @@ import { JobWorker } from '@sluice/jobs/worker';
 import { close, connect } from '@sluice/redis';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
 import { Registry } from '@sluice/system';
+import type { Tracing } from '@sluice/tracing';
 import { Caches } from './caches.ts';
 import type { WorkerConfig } from './config.ts';
 import { Dispatch } from './deliveries/dispatch.ts';
@@ -16,6 +17,8 @@ import { observeAttempts, observeWorkers } from './observation.ts';
 import { loadProcessors } from './own-processors.ts';
 import { builtInJobs } from './processors/catalog.ts';
 import { matchesQueue } from './queue-pattern.ts';
+
+const VERSION = '0.1.0';
 
 export interface WorkerApp {
   /** In the order of their start. */
@@ -30,6 +33,7 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
   const redis = roles.redis.queue;
   const keys = keyspace(roles.prefix, { isCluster: redis.kind === 'cluster' });
   const metrics = new Metrics();
+  const tracing = config.isTraced ? await openTracing() : undefined;
   const egress = new EgressGuard(config.egress);
   const own = config.processorsFolder === undefined ? [] : await loadProcessors(config.processorsFolder);
   const master = await loadMasterSecret({
@@ -76,6 +80,7 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
         rate: config.rates.find(({ pattern }) => matchesQueue(pattern, queue)),
         attemptTimeoutMs: config.attemptTimeoutMs,
         middleware: [observer, dispatch.middleware],
+        tracing,
       }),
   });
   observeWorkers({
@@ -98,7 +103,13 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
   };
   // Health goes down last, so that a stopping worker can still be asked.
   return {
-    services: [health, outside, dispatch, caches, registry, fleet],
+    services: [...(tracing ? [tracing] : []), health, outside, dispatch, caches, registry, fleet],
     beginStopping: () => health.beginStopping(),
   };
+}
+
+/** Nothing of it is loaded by a worker that is not traced. */
+async function openTracing(): Promise<Tracing> {
+  const { Tracing } = await import('@sluice/tracing');
+  return new Tracing({ name: 'sluice-worker', version: VERSION });
 }

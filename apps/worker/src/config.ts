@@ -53,6 +53,8 @@ export interface WorkerConfig {
   shutdownDeadlineMs: number;
   egress: EgressOptions;
   logLevel: LogLevel;
+  /** Where to is read by OpenTelemetry itself. */
+  isTraced: boolean;
 }
 
 const MIB = 1_048_576;
@@ -113,6 +115,7 @@ export function readConfig(variables: EnvironmentVariables): WorkerConfig {
       1_000,
     egress: readEgress(env),
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+    isTraced: env.has('OTEL_EXPORTER_OTLP_ENDPOINT') || env.has('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'),
   };
   env.finish();
   return config;

@@ -19,6 +19,7 @@ test('needs nothing said', () => {
 
   expect(services.map(({ name }) => name)).toEqual(['redis']);
   expect(config).toEqual({
+    isTraced: false,
     dataDirectory: '.sluice',
     maxValueBytes: 1_048_576,
     queues: ['*', '!pull-*'],

@@ -20,6 +20,7 @@ import {
   MAX_BATCH,
 } from './schemas.ts';
 import { optionsJson } from './stored-job.ts';
+import type { TraceCarrier } from './tracing.ts';
 
 export const DEFAULT_IDEMPOTENCY_WINDOW_MS = 86_400_000;
 /** Of a job's data as JSON. */
@@ -68,6 +69,8 @@ export interface EnqueuerOptions {
   clock: Clock;
   idempotencyWindowMs: number;
   maxDataBytes: number;
+  /** `undefined`: nobody traces. */
+  tracing: TraceCarrier | undefined;
 }
 
 interface Prepared {
@@ -135,7 +138,7 @@ export class Enqueuer {
     const expiresAt = opts?.expires_at === undefined ? undefined : Date.parse(opts.expires_at);
     if (expiresAt !== undefined && expiresAt <= now)
       throw invalid(`expires_at ${opts?.expires_at} has passed`);
-    const stored = storedOptions(opts, now);
+    const stored = this.#traced(storedOptions(opts, now));
     const insertion: Insertion = {
       id: newJobId(now),
       name,
@@ -153,6 +156,12 @@ export class Enqueuer {
             },
     };
     return { insertion, firstState: firstState(stored) };
+  }
+
+  /** With the trace it is enqueued in, as BullMQ carries one. */
+  #traced(stored: StoredOptions): StoredOptions {
+    const metadata = this.#options.tracing?.carrier();
+    return metadata === undefined ? stored : { ...stored, telemetry: { metadata } };
   }
 }
 

@@ -34,6 +34,7 @@ import { type JobPage, type PageOptions, Reader, type SearchOptions, type Search
 import { Schedulers } from './schedulers.ts';
 import type { QueueLimitsPatch } from './schemas.ts';
 import { type QueueEvent, type SubscribeOptions, type SubscriberOptions, subscribe } from './subscription.ts';
+import type { TraceCarrier } from './tracing.ts';
 import type { JobView } from './view.ts';
 import { type JobEnd, Waiter, type WaitOptions } from './wait.ts';
 
@@ -49,6 +50,8 @@ export interface JobsOptions {
   /** Of a job's data as JSON; default 1 MiB. */
   maxDataBytes?: number | undefined;
   leases?: LeaseSettings | undefined;
+  /** Has jobs carry the trace they are enqueued in; default none. */
+  tracing?: TraceCarrier | undefined;
   /**
    * Makes one more client of profile `proof` that is used by nobody else: writes that are to be proven hold it up. Asked for
    * at most twelve times, when a queue with a durability is first written to; they stay the caller's to close. Without it nobody waits
@@ -86,7 +89,16 @@ export class Jobs {
     const durable = new DurableConnections(options.openDurable);
     const commits = new GroupCommit({ client, keys, durable });
     const reader = new Reader({ client, queues, clock });
-    this.#enqueuer = new Enqueuer({ client, queues, commits, clock, idempotencyWindowMs, maxDataBytes });
+    const { tracing } = options;
+    this.#enqueuer = new Enqueuer({
+      client,
+      queues,
+      commits,
+      clock,
+      idempotencyWindowMs,
+      maxDataBytes,
+      tracing,
+    });
     this.#reader = reader;
     this.#queueReader = new QueueReader({ client, keys, queues, clock });
     this.#events = new EventReader({ client, subscriber });

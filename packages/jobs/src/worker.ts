@@ -35,6 +35,7 @@ import { Line } from './line.ts';
 import { groupOf } from './options.ts';
 import { Sandbox } from './sandbox.ts';
 import { countStalled } from './stalled.ts';
+import type { AttemptTracing } from './tracing.ts';
 import { Watchdog } from './watchdog.ts';
 
 export const DEFAULT_CONCURRENCY = 10;
@@ -72,6 +73,8 @@ export interface JobWorkerOptions {
   maxDeliveries?: number | undefined;
   middleware?: readonly AttemptMiddleware[] | undefined;
   timing?: Partial<ConsumerTiming> | undefined;
+  /** Runs each attempt within its span; default none. */
+  tracing?: AttemptTracing | undefined;
   /** Node's own arguments for the processes of isolated jobs; default those of this process. */
   sandboxArgv?: readonly string[] | undefined;
 }
@@ -280,7 +283,8 @@ export class JobWorker {
     if (this.#isReturning) attempt.abort('shutdown', STOPPING);
     const startedAt = performance.now();
     try {
-      let outcome = await attempt.run();
+      const { tracing } = this.#options;
+      let outcome = await (tracing ? this.#traced(tracing, attempt, job) : attempt.run());
       if (outcome.kind === 'retry' || outcome.kind === 'delay' || outcome.kind === 'postpone')
         outcome = await this.#heedCancel(attempt, outcome);
       const telling = this.#tell(facts, outcome, performance.now() - startedAt);
@@ -290,6 +294,15 @@ export class JobWorker {
     } finally {
       this.#attempts.delete(attempt);
     }
+  }
+
+  #traced(tracing: AttemptTracing, attempt: Attempt, job: BullJob): Promise<Outcome> {
+    const carrier = job.opts.telemetry?.metadata;
+    return tracing.attempt(
+      { ...attempt.facts, carrier },
+      () => attempt.run(),
+      ({ kind }) => kind,
+    );
   }
 
   /** A cancel that came too late for this attempt keeps the job from another one. */

@@ -2,6 +2,7 @@
 import { Grants } from '@sluice/access';
 import type { ErrorCode, RouteDeclaration } from '@sluice/contract';
 import { DomainError, within } from '@sluice/runtime';
+import type { RequestSpan } from '@sluice/tracing';
 import { authorise } from './authorisation.ts';
 import { type Body, type BodyBound, readBody } from './body.ts';
 import type { Call, Handler, Principal } from './call.ts';
@@ -33,6 +34,8 @@ export interface Door {
   ): Promise<Admission> | undefined;
   maxValueBytes: number;
   maxBatchBytes: number;
+  /** Runs a request within its span; `undefined`: nobody traces. */
+  trace?: ((span: RequestSpan, work: () => Promise<void>) => Promise<void>) | undefined;
   /** Told once for each answer. `error` is what nobody expected, if that was it. */
   observe(observation: Observation): void;
 }

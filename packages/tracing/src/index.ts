@@ -1,0 +1,1 @@
+export { type AttemptSpan, type RequestSpan, Tracing, type TracingOptions } from './tracing.ts';
