@@ -39,6 +39,7 @@ export class Ledger {
   #waiting: Entry[] = [];
   #flushing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   private constructor(path: string, file: FileHandle) {
     this.path = path;
@@ -49,7 +50,9 @@ export class Ledger {
     return new Ledger(path, await open(path, 'ax'));
   }
 
+  /** Callers of a run that was broken off may still come; they are no longer written down. */
   add(entry: Entry): void {
+    if (this.#isClosed) return;
     this.#waiting.push(entry);
     this.#timer ??= setTimeout(() => void this.flush(), BATCH_MS);
   }
@@ -65,6 +68,7 @@ export class Ledger {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.flush();
     await this.#file.close();
   }

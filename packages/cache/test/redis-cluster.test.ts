@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { Cache, cacheKeys, RedisDriver } from '@sluice/cache';
+import { Cache, cacheKeys, InvalidationBus, RedisDriver } from '@sluice/cache';
 import { keyspace } from '@sluice/config';
 import { type Cluster, close, connect, type RedisClient, unlinkByPrefix } from '@sluice/redis';
-import { type TestContext, testCluster } from '@sluice/redis/testing';
+import { type TestCluster, type TestContext, testCluster } from '@sluice/redis/testing';
+import { systemClock } from '@sluice/runtime';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cacheSuite } from './cache-suite.ts';
 import { entrySuite } from './entry-suite.ts';
@@ -10,10 +11,12 @@ import type { CacheSettings, Rig } from './setup.ts';
 import { sharingSuite } from './sharing-suite.ts';
 
 let client: RedisClient;
+let cluster: TestCluster;
 const cleanUps: (() => Promise<void> | void)[] = [];
 
 beforeAll(async () => {
-  const { config } = await testCluster({ onTestFinished: (cleanUp) => cleanUps.push(cleanUp) });
+  cluster = await testCluster({ onTestFinished: (cleanUp) => cleanUps.push(cleanUp) });
+  const { config } = cluster;
   client = connect({ config, profile: 'request', name: 'cluster-test' });
   cleanUps.push(() => close(client));
   await vi.waitFor(() => client.set('ready', 1), { timeout: 10_000 });
@@ -61,4 +64,33 @@ describe('keys in a Redis Cluster', () => {
       expect(slots[0]).toBe(slots[1]);
     },
   );
+});
+
+describe('values near the process in a Cluster', () => {
+  it('are dropped when another process changes them, told by the master of the bus alone', async (t) => {
+    const keys = keyspace(`t${randomBytes(6).toString('hex')}`, { isCluster: true });
+    const channel = cacheKeys(keys, 'books', { isCluster: true, entryPrefix: undefined }).busChannel;
+    const open = async () => {
+      const subscriber = connect({ config: cluster.config, profile: 'subscriber', name: 'bus' });
+      t.onTestFinished(() => close(subscriber));
+      const bus = new InvalidationBus({ publisher: client, subscriber, channel, clock: systemClock });
+      const driver = new RedisDriver({ client, keyspace: keys, service: 'books' });
+      const cache = new Cache({ name: 'books', driver, near: { bus } });
+      await cache.start();
+      t.onTestFinished(() => cache.stop());
+      await vi.waitFor(() => expect(bus.isHeard).toBe(true), 5_000);
+      return cache;
+    };
+    const [here, there] = [await open(), await open()];
+    await there.set('k', 'before');
+    await vi.waitFor(async () => expect((await here.get('k'))?.value).toBe('before'));
+
+    await there.set('k', 'after');
+
+    await vi.waitFor(async () => expect((await here.get('k'))?.value).toBe('after'));
+    const heard = await Promise.all(
+      cluster.servers.map((server) => server.connect('worker').call('PUBSUB', 'SHARDCHANNELS', channel)),
+    );
+    expect(heard.flat()).toEqual([channel]);
+  });
 });
