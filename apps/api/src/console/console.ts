@@ -108,7 +108,7 @@ export function createConsole(options: ConsoleOptions): Hono {
       demand(visit, page.needs);
       const { status = 200, ...view } = await within(Promise.resolve(page.show(visit)), REQUEST_DEADLINE_MS);
       if (session.notice) await sessions.leave(session.token, undefined);
-      const stream = page.live && streamAddress(c.req.path);
+      const stream = page.live && streamAddress(c);
       return show(c, visit, view, { status, stream });
     });
     if (page.live) {
@@ -166,8 +166,10 @@ export function createConsole(options: ConsoleOptions): Hono {
   }
 }
 
-function streamAddress(path: string): string {
-  return `${ADMIN_PATH}${STREAMS}${path.slice(ADMIN_PATH.length) || '/'}`;
+/** The query too: it says which part of a list is looked at. */
+function streamAddress(c: AdminContext): string {
+  const { search } = new URL(c.req.url);
+  return `${ADMIN_PATH}${STREAMS}${c.req.path.slice(ADMIN_PATH.length) || '/'}${search}`;
 }
 
 type Known = Extract<Entrance, { kind: 'known' }> & { session: OperatorSession };

@@ -7,6 +7,7 @@
  */
 import type { Jobs, QueueView } from '@sluice/jobs';
 import { type RedisFigures, readFigures } from '@sluice/redis';
+import { type Clock, systemClock } from '@sluice/runtime';
 import type { Connections } from '../connections.ts';
 import { endpointsOf } from './redis-endpoints.ts';
 
@@ -39,45 +40,58 @@ export interface Look {
 /** One minute, as it began. */
 interface Moment {
   at: number;
+  /** By queue. */
   waiting: ReadonlyMap<string, number>;
+  ended: ReadonlyMap<string, number>;
   redis: readonly RedisState[];
 }
 
 export interface PulseOptions {
-  jobs: Jobs;
-  connections: Connections;
+  jobs: Pick<Jobs, 'queues'>;
+  connections: Pick<Connections, 'requestClients'>;
+  clock?: Clock;
 }
 
 export class Pulse {
-  readonly #jobs: Jobs;
-  readonly #connections: Connections;
+  readonly #jobs: PulseOptions['jobs'];
+  readonly #connections: PulseOptions['connections'];
+  readonly #clock: Clock;
   readonly #moments: Moment[] = [];
   #looking: Promise<Look> | undefined;
   #last: Look | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ jobs, connections }: PulseOptions) {
+  constructor({ jobs, connections, clock = systemClock }: PulseOptions) {
     this.#jobs = jobs;
     this.#connections = connections;
+    this.#clock = clock;
   }
 
   /** Remembers a minute at a time until `stopping` aborts. */
   start(stopping: AbortSignal): void {
-    const remember = () => {
-      // A minute that nobody could look at stays empty.
-      this.look().then(
-        (look) => this.#remember(look),
-        () => undefined,
-      );
-    };
-    remember();
-    this.#timer = setInterval(remember, MINUTE_MS).unref();
+    void this.remember();
+    this.#timer = setInterval(() => void this.remember(), MINUTE_MS).unref();
     stopping.addEventListener('abort', () => clearInterval(this.#timer), { once: true });
+  }
+
+  /** Takes this minute down; one that nobody could look at stays empty. Never rejects. */
+  async remember(): Promise<void> {
+    const look = await this.look().catch(() => undefined);
+    if (!look) return;
+    const { at, queues, redis } = look;
+    const kept = queues.slice(0, MAX_REMEMBERED_QUEUES);
+    this.#moments.push({
+      at,
+      redis,
+      waiting: new Map(kept.map((queue) => [queue.name, openJobs(queue)])),
+      ended: new Map(kept.map((queue) => [queue.name, endedJobs(queue)])),
+    });
+    if (this.#moments.length > LAST_MINUTES) this.#moments.shift();
   }
 
   /** At most a second old. Rejects as ioredis does when the queue's Redis is away. */
   async look(): Promise<Look> {
-    if (this.#last && Date.now() - this.#last.at < FRESH_MS) return this.#last;
+    if (this.#last && this.#clock.now() - this.#last.at < FRESH_MS) return this.#last;
     this.#looking ??= this.#lookNow().finally(() => {
       this.#looking = undefined;
     });
@@ -90,18 +104,22 @@ export class Pulse {
   }
 
   /**
-   * Jobs a minute that came in: those that were done, and those that wait more than before. `null` until it has been watched
-   * long enough. Jobs that were removed unseen count as not come.
+   * Jobs a minute that came in, of the last five: those that ended since, and those that are open more than before. `null`
+   * until it has been watched long enough. Jobs that were removed without an end count as not come.
    */
   inPerMinute(queue: QueueView): number | null {
-    const now = this.#last?.at ?? Date.now();
+    const now = this.#clock.now();
     const before = this.#moments.findLast(({ at }) => now - at >= LEAST_WATCHED_MS);
     const first = this.#moments.findLast(({ at }) => now - at >= 5 * MINUTE_MS) ?? before;
     if (!first) return null;
+    // Of more queues than are remembered nothing is told of the rest; one that is new had nothing before.
+    if (first.waiting.size >= MAX_REMEMBERED_QUEUES && !first.waiting.has(queue.name)) return null;
     const minutes = (now - first.at) / MINUTE_MS;
-    const more = openJobs(queue) - (first.waiting.get(queue.name) ?? 0);
-    const { completedPerMinute, failedPerMinute } = queue.rates;
-    return Math.max(0, completedPerMinute + failedPerMinute + more / minutes);
+    const came = (now: number, then: ReadonlyMap<string, number>) => now - (then.get(queue.name) ?? 0);
+    return Math.max(
+      0,
+      (came(openJobs(queue), first.waiting) + came(endedJobs(queue), first.ended)) / minutes,
+    );
   }
 
   async #lookNow(): Promise<Look> {
@@ -114,18 +132,16 @@ export class Pulse {
         }),
       ),
     ]);
-    this.#last = { at: Date.now(), queues, redis };
+    this.#last = { at: this.#clock.now(), queues, redis };
     return this.#last;
-  }
-
-  #remember({ at, queues, redis }: Look): void {
-    const kept = queues.slice(0, MAX_REMEMBERED_QUEUES);
-    this.#moments.push({ at, redis, waiting: new Map(kept.map((queue) => [queue.name, openJobs(queue)])) });
-    if (this.#moments.length > LAST_MINUTES) this.#moments.shift();
   }
 }
 
 /** Jobs that are not finished. */
 export function openJobs({ counts }: QueueView): number {
   return counts.waiting + counts.prioritized + counts.delayed + counts.active + counts['waiting-children'];
+}
+
+function endedJobs({ finished }: QueueView): number {
+  return finished.completed + finished.failed;
 }

@@ -1,17 +1,19 @@
 /** This file owns the first page: how the queues and each Redis are just now, and were in the last hour. */
-import type { Jobs } from '@sluice/jobs';
+import type { Jobs, QueueView } from '@sluice/jobs';
 import { bytes, count } from '../figures.ts';
+import { addressOf } from '../frame.ts';
 import { type Html, html } from '../html.ts';
 import { type LiveFigures, live } from '../live.ts';
 import type { Page } from '../page.ts';
 import { heading, liveSign, table, tiles } from '../parts.ts';
 import { bars, line } from '../plots.ts';
 import { LAST_MINUTES, type Look, type Pulse } from '../pulse.ts';
-import { queueAddress, queueFiguresOf } from '../queue-figures.ts';
+import { queueAddress, queueFiguresOf, waitingIn } from '../queue-figures.ts';
 import { redisCard, redisFiguresOf } from '../redis-figures.ts';
 
 /** Whose minutes are added up for the plot; of more, the busiest. */
 const MAX_PLOTTED_QUEUES = 50;
+const MAX_SHOWN_QUEUES = 100;
 
 export function overviewPage({ jobs, pulse }: { jobs: Jobs; pulse: Pulse }): Page {
   const figuresOf = (look: Look): LiveFigures =>
@@ -47,22 +49,32 @@ ${queueTable(look, figures)}
 }
 
 function queueTable({ queues }: Look, figures: LiveFigures): Html {
+  const shown = queues.length <= MAX_SHOWN_QUEUES ? queues : busiestOf(queues);
   const figure = (label: string) => ({ label, isFigure: true });
-  return table({
-    caption: 'Queues',
-    columns: [
-      { label: 'Queue' },
-      { label: 'State' },
-      ...['Workers', 'Waiting', 'Oldest', 'Active', 'In/min', 'Done/min', 'Failed/min', 'Failed'].map(figure),
-    ],
-    rows: queues.map(({ name }) => [
-      html`<a href="${queueAddress(name)}">${name}</a>`,
-      ...['state', 'workers', 'waiting', 'oldest', 'active', 'in', 'done', 'failing', 'failed'].map((of) =>
-        live(figures, `queue:${name}:${of}`),
-      ),
-    ]),
-    empty: html`No queue has been used yet. <a href="/docs">API Docs</a> show how a job is enqueued.`,
-  });
+  const rest = queues.length - shown.length;
+  return html`${rest > 0 && html`<p class="dim">The ${count(shown.length)} with the most waiting; ${count(rest)} more are under <a href="${addressOf('/jobs')}">Queues</a>.</p>`}${table(
+    {
+      caption: 'Queues',
+      columns: [
+        { label: 'Queue' },
+        { label: 'State' },
+        ...['Workers', 'Waiting', 'Oldest', 'Active', 'In/min', 'Done/min', 'Failed/min', 'Failed'].map(
+          figure,
+        ),
+      ],
+      rows: shown.map(({ name }) => [
+        html`<a href="${queueAddress(name)}">${name}</a>`,
+        ...['state', 'workers', 'waiting', 'oldest', 'active', 'in', 'done', 'failing', 'failed'].map((of) =>
+          live(figures, `queue:${name}:${of}`),
+        ),
+      ]),
+      empty: html`No queue has been used yet. <a href="/docs">API Docs</a> show how a job is enqueued.`,
+    },
+  )}`;
+}
+
+function busiestOf(queues: readonly QueueView[]): QueueView[] {
+  return [...queues].sort((a, b) => waitingIn(b) - waitingIn(a)).slice(0, MAX_SHOWN_QUEUES);
 }
 
 async function plots(jobs: Jobs, pulse: Pulse, { queues, redis }: Look): Promise<Html[]> {

@@ -1,24 +1,33 @@
 /** This file owns the list of queues: how many jobs are where, held or not. */
+import type { Jobs, QueueView } from '@sluice/jobs';
+import { addressOf } from '../frame.ts';
 import { html } from '../html.ts';
 import { live } from '../live.ts';
-import { mayDo, type Page } from '../page.ts';
+import { mayDo, type Page, type Visit } from '../page.ts';
 import { actionButton, heading, liveSign, table } from '../parts.ts';
 import type { Pulse } from '../pulse.ts';
 import { queueAddress, queueFiguresOf } from '../queue-figures.ts';
 import { ACT } from './queue.ts';
 
-export function queuesPage({ pulse }: { pulse: Pulse }): Page {
+/** Of one page. */
+const PAGE_QUEUES = 100;
+
+export function queuesPage({ jobs, pulse }: { jobs: Jobs; pulse: Pulse }): Page {
+  const pageOf = ({ query }: Visit) =>
+    jobs.queues({ after: query.get('after') ?? undefined, limit: PAGE_QUEUES });
+  const figuresOf = (queues: readonly QueueView[]) => queueFiguresOf({ at: 0, redis: [], queues }, pulse);
   return {
     path: '/jobs',
     needs: { area: 'board', verb: 'read' },
     nav: { label: 'Queues', group: 'Work' },
-    live: async () => queueFiguresOf(await pulse.look(), pulse),
+    live: async (visit) => figuresOf(await pageOf(visit)),
     async show(visit) {
-      const look = await pulse.look();
-      const figures = queueFiguresOf(look, pulse);
+      const queues = await pageOf(visit);
+      const figures = figuresOf(queues);
+      const last = queues.length === PAGE_QUEUES ? queues.at(-1)?.name : undefined;
       const mayAct = mayDo(visit, ACT);
       const figure = (label: string) => ({ label, isFigure: true });
-      const rows = look.queues.map(({ name, isPaused }) => {
+      const rows = queues.map(({ name, isPaused }) => {
         const action = `${queueAddress(name)}/${isPaused ? 'resume' : 'pause'}`;
         return [
           html`<a href="${queueAddress(name)}">${name}</a>`,
@@ -50,7 +59,8 @@ export function queuesPage({ pulse }: { pulse: Pulse }): Page {
           ],
           rows: mayAct ? rows : rows.map((cells) => cells.slice(0, -1)),
           empty: 'No queue has been used yet.',
-        })}`,
+        })}
+${last !== undefined && html`<p class="pager"><a class="button" href="${addressOf('/jobs')}?after=${last}">Next</a></p>`}`,
       };
     },
   };
