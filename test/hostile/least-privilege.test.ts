@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Secret } from '@sluice/config';
+import { untilReady } from '@sluice/redis';
+import { type TestServer, testServer } from '@sluice/redis/testing';
+import { expect, it } from 'vitest';
+import { startApi } from '../../apps/api/test/harness.ts';
+import { product } from '../../apps/worker/test/worker-process.ts';
+import { fuzz } from './fuzz.ts';
+
+const PAGE = readFileSync(join(import.meta.dirname, '../../docs/security.md'), 'utf8');
+const PUBLISHED = ['rename-command FLUSHDB ""', 'rename-command FLUSHALL ""', 'rename-command DEBUG ""'];
+const ROLES = ['cache', 'queue', 'session', 'limit', 'channel'] as const;
+const ADMIN = 'user harness on >admin ~* &* +@all';
+const SEED = 7;
+/** Asked of a queue that wants its jobs on disk; a user who may not is told that it cannot be proven. */
+const FOR_DURABILITY = 'config|get';
+
+/** The lines of the page, as an operator copies them: with a prefix and passwords of his own. */
+function linesOf(prefix: string): string[] {
+  const lines = [...PAGE.matchAll(/^(?:user|rename-command) .+$/gm)].map(([line]) => line);
+  return lines.map((line) => line.replaceAll('dreamfactory', prefix).replaceAll('PASSWORD', 'copied'));
+}
+
+/** What Redis has refused to anybody: user, reason, and the command or key. */
+async function refusedBy(server: TestServer): Promise<string[]> {
+  const admin = server.connect('worker');
+  await untilReady(admin, 5_000);
+  const entries = (await admin.call('ACL', 'LOG', '128')) as unknown[][];
+  return entries.map((entry) => {
+    const fields = new Map<unknown, unknown>(
+      entry.flatMap((name, at) => (at % 2 === 0 ? [[name, entry[at + 1]]] : [])),
+    );
+    return ['username', 'reason', 'context', 'object'].map((name) => String(fields.get(name))).join(' ');
+  });
+}
+
+it('runs as a user for each role, made by the lines of the page, and is refused nothing', async (t) => {
+  const prefix = 'least';
+  const lines = linesOf(prefix);
+  const server = await testServer(t, {
+    settings: ['save ""', ...lines, ADMIN],
+    config: { username: 'harness', password: new Secret('admin') },
+  });
+  const urlOf = (role: string) => `redis://sluice-${role}:copied@127.0.0.1:${server.port}/0`;
+  const urls = ROLES.map((role) => [`${role.toUpperCase()}_URL`, urlOf(role)]);
+  const variables = {
+    ...(Object.fromEntries(urls) as Record<string, string>),
+    REDIS_URL: urlOf('queue'),
+    REDIS_PREFIX: prefix,
+    SLUICE_SECRET: 'one secret of the whole installation',
+  };
+  const api = await startApi(t, variables);
+
+  const { faults, routes } = await fuzz({ url: api.url, key: api.key, seed: SEED, requests: 1_000 });
+  const { worker } = await product(t);
+  await worker(variables);
+  const path = '/api/v2/queues/worked/jobs?wait=20';
+  const worked = await api.call(path, { method: 'POST', json: { name: 'nobody-knows-it', data: 1 } });
+  const refused = await refusedBy(server);
+
+  expect(refused.filter((each) => !each.endsWith(FOR_DURABILITY))).toEqual([]);
+  expect(await worked.json()).toMatchObject({ state: 'failed' });
+  expect(faults).toEqual([]);
+  expect(Object.values(routes).flatMap(({ statuses }) => Object.keys(statuses))).not.toContain('500');
+  expect(PUBLISHED.filter((line) => !lines.includes(line))).toEqual([]);
+}, 120_000);
