@@ -30,7 +30,14 @@ const declarations: Readonly<Record<string, RouteDeclaration>> = routes;
 const story: readonly Sample[] = storyOf(Object.keys(examples).map((id) => sampleOf(id)));
 
 /** What these tell is of the whole installation, so that their members depend on what else is there. */
-const OF_EVERYTHING = ['cacheSpec', 'cacheStats', 'listPolicies', 'listServices', 'readTrail'];
+const OF_EVERYTHING = [
+  'cacheSpec',
+  'cacheStats',
+  'listAlertStates',
+  'listPolicies',
+  'listServices',
+  'readTrail',
+];
 
 function storyOf(samples: Sample[]): Sample[] {
   return [

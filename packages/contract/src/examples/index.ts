@@ -4,6 +4,7 @@
  */
 import type { AnyExample } from '../example.ts';
 import type { routes } from '../routes/index.ts';
+import { alertExamples } from './alerts.ts';
 import { cacheExamples } from './cache.ts';
 import { deliveryExamples } from './deliveries.ts';
 import { jobExamples } from './jobs.ts';
@@ -18,6 +19,7 @@ export const examples: Readonly<{ [Id in keyof typeof routes]?: AnyExample }> = 
   ...jobExamples,
   ...queueExamples,
   ...deliveryExamples,
+  ...alertExamples,
   ...sharingExamples,
 };
 

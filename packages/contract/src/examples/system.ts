@@ -1,14 +1,13 @@
 /** This file owns the examples of what operators change at run time, and of the state of the process. */
 import type { Examples } from '../example.ts';
 import type { health as healthRoutes } from '../routes/health.ts';
-import type { systemAlerts as alertRoutes } from '../routes/system-alerts.ts';
 import type { systemKeys as keyRoutes } from '../routes/system-keys.ts';
 import type { systemLimits as limitRoutes } from '../routes/system-limits.ts';
 import type { systemServices as serviceRoutes } from '../routes/system-services.ts';
 
-const at = '2026-01-01T00:00:00.000Z';
+export const at = '2026-01-01T00:00:00.000Z';
 const author = { kind: 'key' as const, id: 'a1B2c3D4e5F6', label: 'first key' };
-const history = {
+export const history = {
   origin: 'system' as const,
   version: 1,
   created_date: at,
@@ -48,16 +47,6 @@ const tested = {
 const mail = { params: { name: 'mail' } };
 const limits = { name: 'mail', algorithm: 'sliding', limit: 100, period: 'hour' };
 const policy = { ...limits, ...history };
-const ofAlert = { params: { name: 'slow-mail' } };
-const watched = { name: 'slow-mail', rule: 'oldest_age' as const, subjects: ['mail*'], threshold: 30 };
-const alert = {
-  ...watched,
-  for_seconds: 60,
-  quiet_seconds: 3_600,
-  endpoint: 'alerts',
-  is_active: true,
-  ...history,
-};
 const ofKey = { params: { id: '$KEY_ID' } };
 const rights = { label: 'shop', scopes: ['jobs:enqueue:mail', 'cache:read:redis/product:*'] };
 const quota = { requests: { limit: 100_000, period: 'day' as const }, payload_bytes: 65_536 };
@@ -77,7 +66,7 @@ const apiKey = {
 const minted = { ...apiKey, key: 'sk_…' };
 
 export const systemExamples: Examples<
-  typeof healthRoutes & typeof serviceRoutes & typeof limitRoutes & typeof alertRoutes & typeof keyRoutes
+  typeof healthRoutes & typeof serviceRoutes & typeof limitRoutes & typeof keyRoutes
 > = {
   livez: { reply: { status: 'ok' } },
   readyz: { reply: { status: 'ready', redis: [{ role: 'cache', status: 'up' }] } },
@@ -96,32 +85,6 @@ export const systemExamples: Examples<
     reply: { ...service, version: 2, config: { ...service.config, default_ttl: 30 } },
   },
   replaceService: { ...orders, body: given, reply: { ...service, version: 3 } },
-  createAlerts: { body: { resource: [watched] }, reply: { resource: [alert] } },
-  listAlerts: { reply: { resource: [alert] } },
-  getAlert: { ...ofAlert, reply: alert },
-  patchAlert: {
-    ...ofAlert,
-    body: { quiet_seconds: 600 },
-    reply: { ...alert, quiet_seconds: 600, version: 2 },
-  },
-  replaceAlert: { ...ofAlert, body: watched, reply: { ...alert, version: 3 } },
-  testAlert: { ...ofAlert, reply: { id: 'j_01', queue: 'deliveries' } },
-  removeAlert: { ...ofAlert, reply: { name: 'slow-mail', success: true } },
-  listAlertStates: {
-    reply: {
-      resource: [
-        {
-          alert: 'slow-mail',
-          subject: 'mail',
-          phase: 'firing',
-          since: at,
-          value: 42,
-          told: 'firing',
-          told_at: at,
-        },
-      ],
-    },
-  },
   createPolicies: { body: { resource: [limits] }, reply: { resource: [policy] } },
   listPolicies: { reply: { resource: [policy] } },
   getPolicy: { ...mail, reply: policy },
