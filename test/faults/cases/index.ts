@@ -4,8 +4,10 @@ import { apiRestart } from './api-restart.ts';
 import { bootOrder } from './boot-order.ts';
 import { clusterKill, clusterReshard } from './cluster.ts';
 import { delayed } from './delayed.ts';
+import { empty } from './empty.ts';
 import { failovers } from './failover.ts';
 import { idempotency } from './idempotency.ts';
+import { mixed } from './mixed.ts';
 import { outages } from './outages.ts';
 import { redisKills } from './redis-kill.ts';
 import { schedulers } from './schedulers.ts';
@@ -29,8 +31,10 @@ export const CASES: readonly FaultCase[] = [
   delayed,
   schedulers,
   storage,
+  empty,
   apiRestart,
   idempotency,
+  mixed,
 ];
 
 export function findCase(id: string): FaultCase | undefined {

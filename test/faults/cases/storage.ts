@@ -20,7 +20,8 @@ export const storage: FaultCase = {
   title: 'Redis out of memory, out of disk, busy',
   about:
     'maxmemory is set below what is used; then the small file system of the append-only file is filled; then a script holds Redis. Each is taken back after a while. Jobs run all the time, and go in as far as they are let.',
-  target: 'refused in bounds (507 or 503), running jobs end, all is well within 3 s after; I1-I8 hold',
+  target:
+    'refused in bounds (507 or 503), running jobs end - again, where Redis could not be told of their end -, all is well within 3 s after; I1-I8 hold',
   parameters: {
     seconds: { says: 'of each fault', long: 8, short: 3 },
     rate: { says: 'jobs a second', long: 60, short: 30 },
