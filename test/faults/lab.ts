@@ -89,6 +89,7 @@ export class Lab {
   load(options: Pick<LoadOptions, 'jobsPerSecond' | 'mix' | 'maxDelayMs' | 'workMs'>): Load {
     const { door, ledger, queues, sink } = this;
     const load = new Load({ ...options, door, ledger, queues, sinkUrl: sink.url, random: this.#run.random });
+    this.#run.onTestFinished(() => load.abandon());
     load.start();
     return load;
   }

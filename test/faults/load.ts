@@ -47,6 +47,7 @@ export class Load {
   readonly #calls = new Set<Promise<void>>();
   #made: number;
   #stopping = false;
+  #isAbandoned = false;
   #pacing: Promise<void> | undefined;
 
   constructor(options: LoadOptions) {
@@ -61,6 +62,12 @@ export class Load {
 
   start(): void {
     this.#pacing = this.#pace();
+  }
+
+  /** Nothing more is sent or written down: the run has ended, or could not be carried out. */
+  abandon(): void {
+    this.#stopping = true;
+    this.#isAbandoned = true;
   }
 
   /** No more new jobs. */
@@ -121,9 +128,10 @@ export class Load {
       for (const [index, entry] of entries.entries())
         heed(entry, answer, told(answer, count > 1 ? index : undefined));
       const isToldAll = entries.every((entry) => entry.class === 'ok') || isFinal(answer);
-      if (!shape.isKeyed || isToldAll || Date.now() > giveUpAt) break;
+      if (this.#isAbandoned || !shape.isKeyed || isToldAll || Date.now() > giveUpAt) break;
       await sleep(between(random, ...RETRY_MS));
     }
+    if (this.#isAbandoned) return;
     for (const entry of entries) ledger.add(entry);
   }
 

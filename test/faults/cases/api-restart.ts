@@ -60,6 +60,7 @@ async function restartApis(run: Run): Promise<Outcome> {
     jobsPerSecond: run.number('rate'),
     firstJob: load.jobsMade,
   });
+  run.onTestFinished(() => polite.abandon());
   polite.start();
   const watchPolite = lab.watch(polite);
   await sleep(1_000);
