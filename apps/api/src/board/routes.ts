@@ -6,6 +6,7 @@ import type { AccountRole } from '@sluice/system';
 import { REQUEST_DEADLINE_MS } from '../http/serve.ts';
 import { MASS_DEADLINE_MS } from './bulk.ts';
 import type { BoardCall, BoardRoute } from './bull-board.ts';
+import { withoutStrangers } from './strangers.ts';
 
 /**
  * The role that a route takes: `viewer` looks · `operator` acts on jobs, and on queues in ways that can be taken back ·
@@ -90,9 +91,14 @@ export function offerOf({ method, path }: BoardRoute): Offer {
 export async function answer(route: BoardRoute, call: BoardCall) {
   switch (`${route.method} ${route.path}`) {
     case 'GET /api/queues':
-      return await listQueues(route, { ...call, query: clampPage(call.query) });
+      return withoutStrangers(
+        await listQueues(route, { ...call, query: clampPage(call.query) }),
+        call.queues,
+      );
+    case 'GET /api/queues/:queueName/:jobId':
+      return withoutStrangers(await route.handle(call), call.queues);
     case 'GET /api/queues/:queueName/:jobId/flow':
-      return keepKnown(await route.handle({ ...call, query: clampFlow(call.query) }), call.queues);
+      return withoutStrangers(await route.handle({ ...call, query: clampFlow(call.query) }), call.queues);
     case 'PUT /api/queues/:queueName/retry/:queueStatus':
       return await retryAll(call);
     default:
@@ -131,22 +137,6 @@ function clampFlow(query: BoardCall['query']): BoardCall['query'] {
 function positive(text: string | undefined, otherwise: number): number {
   const value = Number(text);
   return Number.isInteger(value) && value > 0 ? value : otherwise;
-}
-
-interface Node {
-  queueName: string;
-  children: Node[];
-}
-
-/** A tree may reach into queues that this visitor does not see. */
-function keepKnown<T extends { body: unknown }>(reply: T, queues: BoardCall['queues']): T {
-  const { flowRoot } = (reply.body ?? {}) as { flowRoot?: Node | null };
-  const prune = (node: Node): void => {
-    node.children = node.children.filter(({ queueName }) => queues.has(queueName));
-    for (const child of node.children) prune(child);
-  };
-  if (flowRoot) prune(flowRoot);
-  return reply;
 }
 
 /** Bull Board's own goes on until all are retried, however many there are. */

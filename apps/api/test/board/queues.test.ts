@@ -70,6 +70,20 @@ test('shows a key the queues that it may read', async (t) => {
   expect([unseen.status, await unseen.text()]).toEqual([404, await unknown.text()]);
   expect(tree).toContain('j_seen');
   expect(tree).not.toContain('unseen');
+  await board.flows().add({
+    name: 'above',
+    queueName: 'hidden',
+    opts: { jobId: 'j_above' },
+    children: [{ name: 'below', queueName: 'mail', opts: { jobId: 'j_below' } }],
+  });
+  for (const path of [
+    '/api/queues?activeQueue=mail',
+    '/api/queues/mail/j_below',
+    '/api/queues/mail/j_below/flow',
+  ]) {
+    const told = await (await board.fetchAs(key, path)).text();
+    expect([path, told.includes('j_below'), /hidden|j_above/.test(told)]).toEqual([path, true, false]);
+  }
   expect((await board.fetchAs(key, '/api/queues/pause', { method: 'PUT' })).status).toBe(200);
   expect([await mail.isPaused(), await hidden.isPaused()]).toEqual([true, false]);
 });
