@@ -20,9 +20,9 @@ export const delayed: FaultCase = {
   target:
     'none early; late by at most 1 s (p99) in quiet times, done within 3 s of recovery else; I1-I8 hold',
   parameters: {
-    acks: { says: 'jobs that go in, about', long: 9_000, short: 400 },
-    seconds: { says: 'while jobs go in', long: 60, short: 8 },
-    delay: { says: 'longest delay in seconds', long: 60, short: 6 },
+    acks: { says: 'jobs that go in, about', long: 6_000, short: 400 },
+    seconds: { says: 'while jobs go in', long: 40, short: 8 },
+    delay: { says: 'longest delay in seconds', long: 40, short: 6 },
     cycles: { says: 'kills of Redis and of a worker', long: 6, short: 2 },
   },
   run: delayAcross,

@@ -14,9 +14,9 @@ export const mixed: FaultCase = {
     'Two APIs, two workers and two workers over HTTP under load, while a seeded nemesis kills, holds and restarts any of them, Redis too, and cuts their connections, one fault after the other.',
   target: 'I1-I8 hold: nothing lost, one job for each idempotency key, back by itself',
   parameters: {
-    seconds: { says: 'while faults come', long: 240, short: 20 },
+    seconds: { says: 'while faults come', long: 180, short: 20 },
     every: { says: 'seconds from one fault to the next, about', long: 2, short: 2 },
-    acks: { says: 'jobs that go in, about', long: 50_000, short: 1_500 },
+    acks: { says: 'jobs that go in, about', long: 45_000, short: 1_500 },
   },
   run: doAnything,
 };

@@ -20,7 +20,7 @@ function redisKill(options: { id: string; fsync: Fsync; cycles: number; acks: nu
     parameters: {
       cycles: { says: 'how often Redis is killed', long: options.cycles, short: 3 },
       acks: { says: 'jobs that go in, about', long: options.acks, short: 600 },
-      seconds: { says: 'of one cycle', long: 5, short: 3 },
+      seconds: { says: 'of one cycle', long: 4, short: 3 },
     },
     run: (run) => killRedis(run, options.fsync),
   };
@@ -66,5 +66,5 @@ async function killRedis(run: Run, fsync: Fsync): Promise<Outcome> {
 
 export const redisKills: readonly FaultCase[] = [
   redisKill({ id: 'F-02', fsync: 'always', cycles: 50, acks: 100_000 }),
-  redisKill({ id: 'F-02b', fsync: 'everysec', cycles: 30, acks: 60_000 }),
+  redisKill({ id: 'F-02b', fsync: 'everysec', cycles: 20, acks: 40_000 }),
 ];

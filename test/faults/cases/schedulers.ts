@@ -25,7 +25,7 @@ export const schedulers: FaultCase = {
   target: 'one job for each slot, never two; none is missing but those of the outage; no scheduler stops',
   parameters: {
     schedulers: { says: 'how many', long: 200, short: 20 },
-    seconds: { says: 'before and after the outage, each', long: 45, short: 6 },
+    seconds: { says: 'before and after the outage, each', long: 30, short: 6 },
     outage: { says: 'seconds without Redis', long: 20, short: 3 },
     every: { says: 'seconds from one kill to the next', long: 5, short: 3 },
   },
