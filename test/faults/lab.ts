@@ -103,7 +103,9 @@ export class Lab {
         `${load.jobsMade} jobs: ${ok} ok, ${unknown} unknown, ${fail} refused; ${strikes} faults`,
       );
     }, 5_000);
-    return { end: () => clearInterval(timer) };
+    const end = () => clearInterval(timer);
+    this.#run.onTestFinished(end);
+    return { end };
   }
 
   /** Ends the load, waits until nothing waits or runs, and compares what was told with what was done. */

@@ -38,7 +38,9 @@ const MAX_RETRY_DELAY_MS = 1_000;
 /** A Sentinel that does not answer is passed over. */
 const SENTINEL_TIMEOUT_MS = 2_000;
 const KEEP_ALIVE_MS = 10_000;
-const SUBSCRIBER_SLOTS_REFRESH_MS = 5_000;
+const SLOTS_REFRESH_MS = 5_000;
+/** Each asks where the slots are; ten of them are half a second. */
+const REQUEST_CLUSTER_DOWN_DELAY_MS = 50;
 /** A silent peer does not say goodbye. */
 const DISCONNECT_TIMEOUT_MS = 300;
 
@@ -182,10 +184,14 @@ function open({ config, profile }: ConnectOptions, options: PlainOptions): Redis
         // Each is a tenth of a second's wait: for whoever never gives up, until the failover or the move of slots is over.
         maxRedirections: enableOfflineQueue === false ? REQUEST_MAX_REDIRECTIONS : Number.POSITIVE_INFINITY,
         shardedSubscribers: true,
-        // A subscriber asks for nothing, so that no answer tells it that another master has its topics now.
-        ...(profile === 'subscriber' && { slotsRefreshInterval: SUBSCRIBER_SLOTS_REFRESH_MS }),
-        // A command that may have run is not sent again on behalf of a caller who waits.
-        ...(enableOfflineQueue === false && { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0 }),
+        // A subscriber asks for nothing, so that no answer tells it that another master has its topics now. A node that has
+        // left the Cluster and still answers says CLUSTERDOWN for ever, and has to be asked about no more.
+        ...(profile !== 'worker' && { slotsRefreshInterval: SLOTS_REFRESH_MS }),
+        // A command that may have run is not sent again on behalf of a caller who waits; one that was refused is.
+        ...(enableOfflineQueue === false && {
+          retryDelayOnFailover: 0,
+          retryDelayOnClusterDown: REQUEST_CLUSTER_DOWN_DELAY_MS,
+        }),
         // Certificates bear the names that CLUSTER SLOTS tells, not the addresses behind them.
         ...(config.tls && { dnsLookup: (address, callback) => callback(null, address) }),
       });

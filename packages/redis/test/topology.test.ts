@@ -57,6 +57,26 @@ describe('a Cluster', () => {
   });
 });
 
+describe('a Cluster that a node has left', () => {
+  test('is asked anew where its slots are, when that node still answers', { timeout: 30_000 }, async (t) => {
+    const { config, masters } = await testCluster(t);
+    const client = await ready(t, config, 'request');
+    // Slot 15495: the third master's.
+    await client.set('a', 'x');
+    await client.del('a');
+    const [first, second, third] = masters.map((server) => server.connect('worker'));
+    const id = String(await third?.call('CLUSTER', 'MYID'));
+
+    for (const node of [first, second]) await node?.call('CLUSTER', 'FORGET', id);
+    await third?.call('CLUSTER', 'RESET', 'SOFT');
+    await first?.call('CLUSTER', 'ADDSLOTSRANGE', 10_922, 16_383);
+
+    await expect
+      .poll(() => client.set('a', 'y').catch((error: Error) => error.message), { timeout: 10_000 })
+      .toBe('OK');
+  });
+});
+
 describe('the health of a Cluster', () => {
   test('is up while one of its masters answers, and down when none does', { timeout: 30_000 }, async (t) => {
     const { config, servers } = await testCluster(t);

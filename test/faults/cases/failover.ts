@@ -151,7 +151,8 @@ function partition(id: string, durability: Durability): FaultCase {
     parameters: {
       partitions: { says: 'how often', long: 1, short: 1 },
       seconds: { says: 'of one partition', long: 30, short: 8 },
-      rate: { says: 'jobs a second', long: 150, short: 60 },
+      // Every caller tries again until it is mended.
+      rate: { says: 'jobs a second', long: 60, short: 60 },
     },
     run: (run) => cutOff(run, durability),
   };
