@@ -6,6 +6,8 @@ import { documentOf, type Html, html } from './html.ts';
 import { mayDo, type Page, type View, type Visit } from './page.ts';
 
 export const BOARD_LINK: string = `${ADMIN_PATH}/queues`;
+/** What an operator sees of himself. */
+export const OWN_PATH = '/me';
 const GROUPS = ['Work', 'Data', 'System'] as const;
 
 export function framed(options: {
@@ -27,7 +29,7 @@ export function framed(options: {
 <a class="skip" href="#main">Skip to content</a>
 <header class="top">
 <a class="brand" href="${ADMIN_PATH}"><img src="${assets.path('icon.svg')}" alt="" width="22" height="22">Sluice</a>
-<p class="who"><span class="dim">${operator.kind}</span> <span class="name">${operator.label}</span> <span class="badge">${operator.role}</span> <a href="${SIGN_OUT_PATH}">Sign out</a></p>
+<p class="who"><span class="dim">${operator.kind}</span> <a class="name" href="${addressOf(OWN_PATH)}">${operator.label}</a> <span class="badge">${operator.role}</span> <a href="${SIGN_OUT_PATH}">Sign out</a></p>
 </header>
 <nav aria-label="Console">${GROUPS.map((group) => navGroup(group, path, visit, pages))}
 <div><h2>Elsewhere</h2><ul><li><a href="${BOARD_LINK}">Bull Board</a></li><li><a href="/docs">API Docs</a></li></ul></div>

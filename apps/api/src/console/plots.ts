@@ -58,7 +58,7 @@ export function line(options: {
   return html`<svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${told}">${
     places.length > 1 &&
     html`<polygon class="area" points="${start},${HEIGHT} ${places.join(' ')} ${end},${HEIGHT}"/><polyline class="line" points="${places.join(' ')}"/>`
-  }${axis()}</svg>${legend(last === undefined ? 'watched since a moment' : `at most ${show(Math.max(...known))}`)}`;
+  }${axis()}</svg>${legend(known.length < 2 ? 'watched since a moment' : `at most ${show(Math.max(...known))}`)}`;
 }
 
 function bar(name: string, x: string, width: string, y: number, height: number): Html | undefined {

@@ -12,6 +12,7 @@ import { jobPage } from './job.ts';
 import { keysPage } from './keys.ts';
 import { limitsPage } from './limits.ts';
 import { overviewPage } from './overview.ts';
+import { ownAccountPage } from './own-account.ts';
 import { queuePage } from './queue.ts';
 import { queuesPage } from './queues.ts';
 import { schedulersPage } from './schedulers.ts';
@@ -37,5 +38,6 @@ export function consolePages(premises: Premises): Page[] {
     keysPage(premises),
     accountsPage(premises),
     auditPage(premises),
+    ownAccountPage(premises),
   ];
 }
