@@ -35,6 +35,19 @@ async function refusedBy(server: TestServer): Promise<string[]> {
   });
 }
 
+/** Signs in, and answers how the console, a page of its and the board answer. */
+async function consoleOf(url: string, key: string): Promise<number[]> {
+  const entered = await fetch(`${url}/admin/login`, {
+    method: 'POST',
+    headers: { 'Sec-Fetch-Site': 'same-origin' },
+    body: new URLSearchParams({ key }),
+    redirect: 'manual',
+  });
+  const headers = { Cookie: entered.headers.get('set-cookie')?.split(';', 1)[0] ?? '' };
+  const paths = ['/admin', '/admin/accounts', '/admin/queues/api/queues'];
+  return await Promise.all(paths.map(async (path) => (await fetch(url + path, { headers })).status));
+}
+
 it('runs as a user for each role, made by the lines of the page, and is refused nothing', async (t) => {
   const prefix = 'least';
   const lines = linesOf(prefix);
@@ -53,6 +66,7 @@ it('runs as a user for each role, made by the lines of the page, and is refused 
   const api = await startApi(t, variables);
 
   const { faults, routes } = await fuzz({ url: api.url, key: api.key, seed: SEED, requests: 1_000 });
+  const shown = await consoleOf(api.url, api.key);
   const { worker } = await product(t);
   await worker(variables);
   const path = '/api/v2/queues/worked/jobs?wait=20';
@@ -61,6 +75,7 @@ it('runs as a user for each role, made by the lines of the page, and is refused 
 
   expect(refused.filter((each) => !each.endsWith(FOR_DURABILITY))).toEqual([]);
   expect(await worked.json()).toMatchObject({ state: 'failed' });
+  expect(shown).toEqual([200, 200, 200]);
   expect(faults).toEqual([]);
   expect(Object.values(routes).flatMap(({ statuses }) => Object.keys(statuses))).not.toContain('500');
   expect(PUBLISHED.filter((line) => !lines.includes(line))).toEqual([]);

@@ -13,6 +13,8 @@ export const ABSOLUTE_MS = 12 * 3_600_000;
 export const ADMIN_PATH = '/admin';
 
 const MAX_PER_OPERATOR = 20;
+/** Beside keys and records: what a Redis user of the queue role may reach. */
+const AREA = 'system:sessions';
 const COOKIE_NAME = 'sluice-operator';
 
 /** Who signed in, and with what. */
@@ -56,7 +58,7 @@ export class OperatorSessions {
   constructor(options: OperatorSessionsOptions) {
     const { client, keys, secret, idleMs = IDLE_MS, absoluteMs = ABSOLUTE_MS, log } = options;
     this.#sessions = new Sessions({
-      driver: new RedisSessionDriver({ client, keys, area: 'operator-session' }),
+      driver: new RedisSessionDriver({ client, keys, area: AREA }),
       secret: deriveSecret(secret, 'tokens'),
       idleMs,
       absoluteMs,
