@@ -54,6 +54,7 @@ import { HttpServer } from './server.ts';
 import type { SessionStore } from './session-store.ts';
 import { followPolicies } from './system/runtime-policies.ts';
 import { followServices } from './system/runtime-services.ts';
+import { createWatches } from './watches.ts';
 
 export const VERSION = '0.1.0';
 const ADMIN_PATH = '/admin';
@@ -188,6 +189,8 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     log,
   });
 
+  const watches = createWatches({ config, connections, keys, jobs, metrics, log });
+
   const clientAddress = clientAddressBy(config.limits.trustedProxies);
   const door: Door = {
     authenticate: createAuthentication({
@@ -202,7 +205,13 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
     observe: createObserver({ log, metrics, accessLog: config.accessLog }),
   };
   const handlers: Handlers<typeof routes> = {
-    ...healthHandlers({ connections, firstKey, metrics, leaving: leaving.signal }),
+    ...healthHandlers({
+      connections,
+      firstKey,
+      metrics,
+      warnings: watches.warnings,
+      leaving: leaving.signal,
+    }),
     ...jobHandlers({ jobs, stopping: stopping.signal }),
     ...jobActionHandlers({ jobs }),
     ...jobEventHandlers({ jobs, keyRing, stopping: stopping.signal }),
@@ -272,6 +281,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
       channels,
       keyRing,
       registry,
+      ...watches.services,
       alerts,
       server,
       firstKey,

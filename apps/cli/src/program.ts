@@ -4,6 +4,7 @@ import { addAccountsCommand } from './commands/accounts.ts';
 import { addAlertsCommand } from './commands/alerts.ts';
 import { addCacheCommand } from './commands/cache.ts';
 import { addCompletionCommand } from './commands/completion.ts';
+import { addDatasetCommand } from './commands/dataset.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addEnqueueCommand } from './commands/enqueue.ts';
 import { addJobsCommand } from './commands/jobs.ts';
@@ -47,6 +48,7 @@ function createProgram(terminal: Terminal, finish: (status: number) => void): Co
   addKeysCommand(program, terminal);
   addAccountsCommand(program, terminal);
   addDoctorCommand(program, terminal, finish);
+  addDatasetCommand(program, terminal);
   addEnqueueCommand(program, terminal);
   addJobsCommand(program, terminal);
   addQueuesCommand(program, terminal);

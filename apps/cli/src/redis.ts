@@ -1,5 +1,5 @@
 /** This file owns how a command reaches Redis: the one of the environment, else the one `sluice up` runs, else ours for as long as it takes. */
-import { Env, type Keyspace, keyspace, type RedisConfig, readRoles } from '@sluice/config';
+import { Env, type Keyspace, keyspace, type RedisConfig, type Role, readRoles } from '@sluice/config';
 import { close, connect, type RedisClient, untilReady } from '@sluice/redis';
 import { findEmbeddedRedis, startEmbeddedRedis } from '@sluice/redis/embedded';
 import type { CliConfig } from './config.ts';
@@ -13,9 +13,13 @@ export interface RedisAtHand {
   keys: Keyspace;
 }
 
-/** Runs `work` against the Redis of the queue role, and leaves things as they were found. */
-export async function withRedis<T>(config: CliConfig, work: (redis: RedisAtHand) => Promise<T>): Promise<T> {
-  if (config.isRedisNamed) return await connected(config, config.roles.redis.queue, work);
+/** Runs `work` against the Redis of a role, by default of the queue, and leaves things as they were found. */
+export async function withRedis<T>(
+  config: CliConfig,
+  work: (redis: RedisAtHand) => Promise<T>,
+  role: Role = 'queue',
+): Promise<T> {
+  if (config.isRedisNamed) return await connected(config, config.roles.redis[role], work);
   const running = await findEmbeddedRedis(config.redisDirectory);
   if (running) return await connected(config, configOf(running.url), work);
   const redis = await startEmbeddedRedis({ directory: config.redisDirectory });

@@ -1,11 +1,11 @@
 /** This file owns the wiring of the worker, top to bottom: what is made, from what, and in which order it starts and stops. */
-import { keyspace } from '@sluice/config';
+import { describeRedis, keyspace } from '@sluice/config';
 import { DELIVERY_QUEUE } from '@sluice/delivery';
 import { Catalog, knownQueues, registerQueue } from '@sluice/jobs';
 import { JobWorker } from '@sluice/jobs/worker';
 import { close, connect } from '@sluice/redis';
 import { deriveSecret, type Log, loadMasterSecret, Metrics, type Service } from '@sluice/runtime';
-import { Registry } from '@sluice/system';
+import { DatasetMemory, observeWatches, RedisWatch, Registry, watchWarnings } from '@sluice/system';
 import type { Tracing } from '@sluice/tracing';
 import { Caches } from './caches.ts';
 import type { WorkerConfig } from './config.ts';
@@ -89,11 +89,21 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
     unserved: () => fleet.unserved.length,
     isReachable: () => fleet.isReachable,
   });
+  const watch = new RedisWatch({
+    role: 'queue',
+    client: probe,
+    keys,
+    target: `${describeRedis(redis)} ${roles.prefix}`,
+    memory: new DatasetMemory({ directory: config.dataDirectory, role: 'queue' }),
+    log,
+  });
+  observeWatches(metrics, [watch]);
   const health = new HealthServer({
     ...config.health,
     workers: () => fleet.health(),
     unserved: () => fleet.unserved,
     isReachable: () => fleet.isReachable,
+    warnings: () => watchWarnings([watch]),
     metrics,
     log,
   });
@@ -103,7 +113,7 @@ export async function compose(config: WorkerConfig, log: Log): Promise<WorkerApp
   };
   // Health goes down last, so that a stopping worker can still be asked.
   return {
-    services: [...(tracing ? [tracing] : []), health, outside, dispatch, caches, registry, fleet],
+    services: [...(tracing ? [tracing] : []), health, outside, watch, dispatch, caches, registry, fleet],
     beginStopping: () => health.beginStopping(),
   };
 }

@@ -17,6 +17,8 @@ export interface HealthOptions {
   unserved: () => readonly string[];
   /** Whether Redis tells which queues there are. */
   isReachable: () => boolean;
+  /** What an operator should look at; none of it keeps this process from its work. */
+  warnings: () => readonly string[];
   metrics: Metrics;
   log: Log;
 }
@@ -94,7 +96,8 @@ export class HealthServer implements Service {
     const queues = this.#options.workers().map((worker) => ({ ...worker, isConsuming: isConsuming(worker) }));
     const status = this.#isStopping ? 'stopping' : this.#statusOf(queues);
     const isReady = status === 'ready';
-    answer(response, isReady ? 200 : 503, { status, queues, unserved: this.#options.unserved() });
+    const { unserved, warnings } = this.#options;
+    answer(response, isReady ? 200 : 503, { status, queues, unserved: unserved(), warnings: warnings() });
   }
 
   #statusOf(queues: readonly { isConsuming: boolean }[]): string {

@@ -246,6 +246,7 @@ describe.concurrent('a worker process', LONG, () => {
       status: 'redis_unavailable',
       queues: [],
       unserved: [],
+      warnings: [],
     });
     expect((await it.ask('/livez')).status).toBe(200);
     await server.start();

@@ -31,6 +31,7 @@ import { QueueSettings } from './queue-settings.ts';
 import { QueueReader, type QueuesPage, type QueueView } from './queue-view.ts';
 import { Queues } from './queues.ts';
 import { type JobPage, type PageOptions, Reader, type SearchOptions, type SearchPage } from './reads.ts';
+import { SchedulerAudit } from './scheduler-audit.ts';
 import { Schedulers } from './schedulers.ts';
 import type { QueueLimitsPatch } from './schemas.ts';
 import { type QueueEvent, type SubscribeOptions, type SubscriberOptions, subscribe } from './subscription.ts';
@@ -66,6 +67,8 @@ export interface JobsOptions {
  */
 export class Jobs {
   readonly schedulers: Schedulers;
+  /** Looks for schedulers that have stopped, once it is started. */
+  readonly schedulerAudit: SchedulerAudit;
   readonly flows: Flows;
   /** Jobs for workers outside. */
   readonly leases: Leases;
@@ -107,6 +110,7 @@ export class Jobs {
     this.#actions = new Actions({ client, queues, reader, clock, maxDataBytes });
     this.#massActions = new MassActions({ client, keys, queues, reader, clock });
     this.schedulers = new Schedulers({ client, keys, queues, clock, maxDataBytes });
+    this.schedulerAudit = new SchedulerAudit({ client, keys, schedulers: this.schedulers, clock });
     this.flows = new Flows({ client, keys, queues, reader, clock, maxDataBytes, durable });
     this.leases = new Leases({
       ...options.leases,
@@ -256,6 +260,7 @@ export class Jobs {
 
   /** Ends waits and lets go of the clients, which stay open. */
   async close(): Promise<void> {
+    await this.schedulerAudit.stop();
     await this.leases.stop();
     this.#events.close();
     await this.#bullmq.close();

@@ -15,6 +15,7 @@
  * | `{queuePrefix}:{queue}:sluice:last-jobs` | hash of each group's last job in line | with the turns |
  * | `{queuePrefix}:{queue}:sluice:leases` | zset of leased jobs by the time their lease runs out | each is settled, or looked at when it has run out |
  * | `{prefix}:jobs:leased` | set of the names of queues that may have leases | a queue has none left, and nothing active |
+ * | `{prefix}:jobs:scheduler-audit` | that a process looks for stopped schedulers | 14 s |
  *
  * BullMQ's hash of a queue's settings (`meta`) holds ours as well: `group.*`, `sluice.stalled` and `sluice.durability`.
  *
@@ -27,6 +28,10 @@ import type { ListedState } from './schemas.ts';
 
 export function queueRegistry(keys: Keyspace): string {
   return `${keys.root('jobs')}:queues`;
+}
+
+export function schedulerAuditKey(keys: Keyspace): string {
+  return `${keys.root('jobs')}:scheduler-audit`;
 }
 
 export function leasedQueues(keys: Keyspace): string {

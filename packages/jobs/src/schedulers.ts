@@ -129,6 +129,29 @@ export class Schedulers {
       throw unknown(queueName, id);
   }
 
+  /** Ids of those that were due before this time, in milliseconds since the epoch. */
+  async due(queueName: string, before: number, limit: number): Promise<string[]> {
+    const { client, queues } = this.#options;
+    const { repeat } = queues.open(queueName).keys;
+    return await client.zrangebyscore(repeat, '-inf', before, 'LIMIT', 0, limit);
+  }
+
+  /** Makes its next job if it has stopped. False when it goes on by itself, or has come to its end. */
+  async rearm(queueName: string, id: string): Promise<boolean> {
+    const known = await this.#read(this.#options.queues.open(queueName), id);
+    if (!known || known.isArmed || this.#isOver(known)) return false;
+    const { schedule, job } = viewOf(queueName, id, known);
+    await this.upsert(queueName, id, schedule, job);
+    return true;
+  }
+
+  #isOver({ fields }: KnownScheduler): boolean {
+    const limit = numberIn(fields, 'limit');
+    if (limit !== undefined && Number(fields.ic ?? 0) >= limit) return true;
+    const endDate = numberIn(fields, 'endDate');
+    return endDate !== undefined && endDate <= this.#options.clock.now();
+  }
+
   async #read({ keys }: OpenQueue, id: string): Promise<KnownScheduler | undefined> {
     const { client } = this.#options;
     const [nextAt, fields] = await Promise.all([
@@ -136,7 +159,8 @@ export class Schedulers {
       client.hgetall(`${keys.repeat}:${id}`),
     ]);
     if (nextAt === null || fields.name === undefined) return undefined;
-    const isArmed = (await client.exists(`${keys.repeat}:${id}:${nextAt}`)) === 1;
+    const job = await client.hmget(`${keys.repeat}:${id}:${nextAt}`, 'timestamp', 'finishedOn');
+    const isArmed = job[0] !== null && job[1] === null;
     return { nextAt: Number(nextAt), fields, isArmed };
   }
 
@@ -170,7 +194,7 @@ interface KnownScheduler {
   nextAt: number;
   /** BullMQ's hash. */
   fields: Readonly<Record<string, string>>;
-  /** Whether the job it made last is there. */
+  /** Whether the job it made last is there, and has not ended: then the next one is to come. */
   isArmed: boolean;
 }
 

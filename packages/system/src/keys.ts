@@ -29,3 +29,11 @@ export function systemKeys(keys: Keyspace): SystemKeys {
     alert_lease: `${tagged}:alert-lease`,
   };
 }
+
+/**
+ * One a role, in the Redis of that role: `…:dataset:<role>`, a hash `{epoch, acknowledgedAt}` that marks the data it lies in.
+ * No TTL and removed by nothing: that it is gone means that all is gone. In a Cluster it lies on one of the masters.
+ */
+export function datasetKey(keys: Keyspace, role: string): string {
+  return `${keys.root('system')}:dataset:${role}`;
+}

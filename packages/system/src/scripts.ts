@@ -20,3 +20,9 @@ export const writeAlerts = defineScript({
   args: ['token'],
   moreArgs: true,
 });
+
+export const acknowledgeDataset = defineScript({
+  source: new URL('./lua/acknowledge-dataset.lua', import.meta.url),
+  keys: ['dataset'],
+  args: ['epoch'],
+});

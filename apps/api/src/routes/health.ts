@@ -5,6 +5,7 @@ import type { Connections } from '../connections.ts';
 import type { FirstKey } from '../first-key.ts';
 import type { Handlers } from '../http/call.ts';
 import { json } from '../http/reply.ts';
+import type { Warning } from '../watches.ts';
 
 type HealthRoutes = Pick<typeof routes, 'livez' | 'readyz' | 'metrics'>;
 
@@ -13,15 +14,22 @@ export function healthHandlers(services: {
   connections: Connections;
   firstKey: FirstKey;
   metrics: Metrics;
+  warnings: () => Warning[];
   leaving: AbortSignal;
 }): Handlers<HealthRoutes> {
-  const { connections, firstKey, metrics, leaving } = services;
+  const { connections, firstKey, metrics, leaving, warnings: warn } = services;
   return {
     livez: () => json(200, { status: 'ok' }),
     readyz: async () => {
       const redis = await connections.health();
-      const isReady = !leaving.aborted && firstKey.isSettled && redis.every(({ status }) => status === 'up');
-      return json(isReady ? 200 : 503, { status: isReady ? 'ready' : 'not_ready', redis });
+      const warnings = warn();
+      const isServing =
+        !leaving.aborted && firstKey.isSettled && redis.every(({ status }) => status === 'up');
+      if (!isServing) return json(503, { status: 'not_ready', redis, warnings });
+      // What is written now would be in the way of the backup that somebody may be about to restore.
+      if (warnings.includes('data_loss_suspected'))
+        return json(503, { status: 'data_loss_suspected', redis, warnings });
+      return json(200, { status: 'ready', redis, warnings });
     },
     metrics: async () => ({
       status: 200,

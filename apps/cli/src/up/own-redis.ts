@@ -1,15 +1,19 @@
 /** This file owns the Redis of `sluice up` when the environment names none. */
 import { type EmbeddedRedis, startEmbeddedRedis } from '@sluice/redis/embedded';
+import { DatasetMemory } from '@sluice/system';
 import type { MemberRun } from './member.ts';
 import type { Screen } from './screen.ts';
 
 export class OwnRedis {
   readonly #directory: string;
+  readonly #dataDirectory: string;
   readonly #screen: Screen;
   #redis: EmbeddedRedis | undefined;
 
-  constructor(options: { directory: string; screen: Screen }) {
+  /** `directory` is its own, `dataDirectory` where the apps keep what they remember of it. */
+  constructor(options: { directory: string; dataDirectory: string; screen: Screen }) {
     this.#directory = options.directory;
+    this.#dataDirectory = options.dataDirectory;
     this.#screen = options.screen;
   }
 
@@ -25,7 +29,11 @@ export class OwnRedis {
       throw new Error(`its port ${before.port} was taken meanwhile`);
     }
     this.#redis = redis;
-    if (redis.kind === 'in-process') this.#screen.say(`! ${redis.warning}`);
+    if (redis.kind === 'in-process') {
+      this.#screen.say(`! ${redis.warning}`);
+      for (const role of ['queue', 'session'])
+        await new DatasetMemory({ directory: this.#dataDirectory, role }).forget();
+    }
     return { ended: redis.ended, stop: () => redis.stop() };
   }
 

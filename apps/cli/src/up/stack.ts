@@ -45,7 +45,11 @@ export async function runStack(options: {
   const announcements = readAnnouncements();
   const ownRedis = config.isRedisNamed
     ? undefined
-    : new OwnRedis({ directory: config.redisDirectory, screen });
+    : new OwnRedis({
+        directory: config.redisDirectory,
+        dataDirectory: config.dataDirectory,
+        screen,
+      });
   const spawn = (name: AppName) =>
     spawnApp({
       name,

@@ -69,7 +69,7 @@ export const systemExamples: Examples<
   typeof healthRoutes & typeof serviceRoutes & typeof limitRoutes & typeof keyRoutes
 > = {
   livez: { reply: { status: 'ok' } },
-  readyz: { reply: { status: 'ready', redis: [{ role: 'cache', status: 'up' }] } },
+  readyz: { reply: { status: 'ready', redis: [{ role: 'cache', status: 'up' }], warnings: [] } },
   metrics: {
     reply:
       '# HELP sluice_jobs Jobs by queue and state\n# TYPE sluice_jobs gauge\nsluice_jobs{queue="demo",state="waiting"} 0\n',

@@ -8,6 +8,10 @@ const redisHealth = z.object({
   kind: z.string().optional().meta({ description: 'What is wrong, when down' }),
 });
 
+const warnings = z
+  .array(z.enum(['data_loss_suspected', 'clock_skew', 'schedulers_stopped']))
+  .meta({ description: 'What an operator should look at' });
+
 export const health = {
   livez: route({
     id: 'livez',
@@ -28,11 +32,15 @@ export const health = {
     replies: {
       200: {
         description: 'Ready',
-        schema: z.object({ status: z.literal('ready'), redis: z.array(redisHealth) }),
+        schema: z.object({ status: z.literal('ready'), redis: z.array(redisHealth), warnings }),
       },
       503: {
         description: 'Not ready',
-        schema: z.object({ status: z.literal('not_ready'), redis: z.array(redisHealth) }),
+        schema: z.object({
+          status: z.enum(['not_ready', 'data_loss_suspected']),
+          redis: z.array(redisHealth),
+          warnings,
+        }),
       },
     },
   }),
