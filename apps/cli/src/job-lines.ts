@@ -55,7 +55,7 @@ export async function* jobLines(
 }
 
 /** Lines end with LF or CR LF; the last one may end with nothing. Throws when one is too long for any server. */
-async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let parts: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of source) {

@@ -36,7 +36,7 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
 }
 
 /** `finish`: for a command whose outcome is more than done or not done. */
-function createProgram(terminal: Terminal, finish: (status: number) => void): Command {
+export function createProgram(terminal: Terminal, finish: (status: number) => void): Command {
   const program = new Command('sluice')
     .description('Background jobs, shared caches, rate limits and sessions over HTTP, on Redis.')
     .version(VERSION)

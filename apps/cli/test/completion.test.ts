@@ -66,6 +66,47 @@ test.for(['zsh', 'fish'])('%s is told of every command', async (shell) => {
     expect(stdout).toContain(`'${word}'`);
 });
 
+/** Whether this shell is on the machine; the test's own bash always is. */
+async function isInstalled(shell: string): Promise<boolean> {
+  return await execute(shell, ['-c', 'true']).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** What fish itself offers; what zsh hands to its own `_describe`, without the descriptions. */
+async function offeredBy(shell: 'fish' | 'zsh', ...words: string[]): Promise<string[]> {
+  const { stdout: script } = await run(['completion', shell]);
+  const quotedWords = words.map((word) => `'${word}'`).join(' ');
+  const program =
+    shell === 'fish'
+      ? `${script}\ncomplete -C "${words.join(' ')}"`
+      : `compdef() { :; }\n_describe() { print -l -- "\${list[@]}"; }\n${script}\nwords=(${quotedWords}); CURRENT=${words.length}; _sluice`;
+  const { stdout } = await execute(shell, [shell === 'fish' ? '--no-config' : '-f', '-c', program]);
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split(shell === 'fish' ? '\t' : ':')[0] as string);
+}
+
+test.for(['fish', 'zsh'] as const)(
+  '%s completes commands, and the values of options, where it is installed',
+  async (shell) => {
+    if (!(await isInstalled(shell))) return;
+
+    expect(await offeredBy(shell, 'sluice', '')).toEqual(expect.arrayContaining(['up', 'queues', 'limits']));
+    expect(await offeredBy(shell, 'sluice', 'queues', '')).toEqual(
+      expect.arrayContaining(['list', 'drain', 'export', 'import']),
+    );
+    expect(await offeredBy(shell, 'sluice', 'limits', '')).toEqual(
+      expect.arrayContaining(['create', 'update', 'delete']),
+    );
+    expect(await offeredBy(shell, 'sluice', 'queues', 'export', 'mail', '--state', '')).toEqual(
+      expect.arrayContaining(['waiting', 'prioritized', 'delayed', 'failed']),
+    );
+  },
+);
+
 test('there is no completion for other shells', async () => {
   expect(await run(['completion', 'tcsh'])).toMatchObject({
     status: 2,

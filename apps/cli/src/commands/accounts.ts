@@ -68,7 +68,7 @@ export function addAccountsCommand(program: Command, terminal: Terminal): void {
   );
 
   shared(accounts.command('set').description('change an account; another password ends its sessions'))
-    .argument('<name>')
+    .argument('<name>', 'of the account')
     .addOption(roleOption())
     .option('--new-password', 'generate a password and print it, once')
     .option('--password-stdin', 'take the password from the first line of standard input')
@@ -77,7 +77,7 @@ export function addAccountsCommand(program: Command, terminal: Terminal): void {
     .action((name: string, options: SetOptions) => set(name, options, terminal));
 
   shared(accounts.command('remove').description('remove an account, which ends its sessions'))
-    .argument('<name>')
+    .argument('<name>', 'of the account')
     .action((name: string, options: SharedOptions) => remove(name, options, terminal));
 }
 

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type Api, type ApiOptions, speaksToApi, withApi } from '../api.ts';
 import { length, print, printFacts, printTable, resourceTexts, visible } from '../output.ts';
 import type { Terminal } from '../terminal.ts';
+import { addPolicyCommands } from './limit-policies.ts';
 
 const HELP = `
 A policy that counts by several things (by: key, queue) has a key of as many parts, in their order.
@@ -11,7 +12,10 @@ Examples
   sluice limits
   sluice limits show mail
   sluice limits show mail customer-7
-  sluice limits reset writes k_1 orders`;
+  sluice limits reset writes k_1 orders
+  sluice limits create mail --algorithm sliding --limit 100 --period hour
+  sluice limits update mail --limit 200
+  sluice limits delete mail`;
 
 /** What of a policy is told, in this order; the rest stands in its JSON. */
 const FACTS = [
@@ -34,7 +38,9 @@ const FACTS = [
 type Policy = Awaited<ReturnType<Api['client']['getPolicy']>>;
 
 export function addLimitsCommand(program: Command, terminal: Terminal): void {
-  const limits = program.command('limits').description('rate limits: policies, what is left of one, reset');
+  const limits = program
+    .command('limits')
+    .description('rate limits: policies, what is left of one, make, change, reset');
   limits.addHelpText('after', HELP);
 
   speaksToApi(limits.command('list', { isDefault: true }).description('every policy (default)')).action(
@@ -56,6 +62,8 @@ export function addLimitsCommand(program: Command, terminal: Terminal): void {
     .action((policy: string, key: string[], options: ApiOptions) =>
       withApi(options, terminal, (api) => reset(api, terminal, policy, key)),
     );
+
+  addPolicyCommands(limits, terminal);
 }
 
 async function list(api: Api, terminal: Terminal): Promise<void> {
@@ -70,7 +78,12 @@ async function list(api: Api, terminal: Terminal): Promise<void> {
     policy.origin,
   ]);
   const headings = ['POLICY', 'ALGORITHM', 'LIMIT', 'PERIOD', 'BY', 'ORIGIN'];
-  printTable(terminal, headings, rows, 'No policies. SLUICE_CONFIG or /api/v2/system/limit makes one.');
+  printTable(
+    terminal,
+    headings,
+    rows,
+    'No policies. One is made by: sluice limits create <policy> --limit 100 --period hour',
+  );
 }
 
 async function show(api: Api, terminal: Terminal, name: string): Promise<void> {

@@ -7,6 +7,7 @@ import { interrupted, interruptible } from '../interruption.ts';
 import { counted, length, print, printFacts, printTable, resourceTexts } from '../output.ts';
 import { wholeNumber } from '../quantity.ts';
 import type { Terminal } from '../terminal.ts';
+import { addTransferCommands } from './queue-transfer.ts';
 
 interface DrainOptions extends ApiOptions {
   delayed?: true;
@@ -31,10 +32,14 @@ Examples
   sluice queues show mail
   sluice queues pause mail
   sluice queues drain mail --delayed --yes
-  sluice queues retry mail --code timeout --name welcome`;
+  sluice queues retry mail --code timeout --name welcome
+  sluice queues export mail --file mail.ndjson
+  sluice queues import mail --file mail.ndjson`;
 
 export function addQueuesCommand(program: Command, terminal: Terminal): void {
-  const queues = program.command('queues').description('queues: look, hold, empty, run failures again');
+  const queues = program
+    .command('queues')
+    .description('queues: look, hold, empty, run failures again, export, import');
   queues.addHelpText('after', HELP);
 
   speaksToApi(
@@ -64,6 +69,8 @@ export function addQueuesCommand(program: Command, terminal: Terminal): void {
     .action((queue: string, options: RetryOptions) =>
       withApi(options, terminal, (api) => retry(api, terminal, queue, options)),
     );
+
+  addTransferCommands(queues, terminal);
 
   function acts(
     verb: string,

@@ -35,12 +35,15 @@ Examples
   sluice services list
   sluice services create orders --host cache.internal --port 6379 --default-ttl 60 --password @/run/secrets/redis
   sluice services create orders --data @orders.json
+  sluice services update orders --default-ttl 30
   sluice services test orders
   sluice services test --host cache.internal
   sluice services delete orders --flush`;
 
 export function addServicesCommand(program: Command, terminal: Terminal): void {
-  const services = program.command('services').description('cache services: list, create, test, delete');
+  const services = program
+    .command('services')
+    .description('cache services: list, create, update, test, delete');
   services.addHelpText('after', HELP);
 
   speaksToApi(
@@ -51,6 +54,14 @@ export function addServicesCommand(program: Command, terminal: Terminal): void {
     .argument('<name>', 'leads the addresses of its keys')
     .action((name: string, options: DefinitionOptions) =>
       withApi(options, terminal, (api) => create(api, terminal, name, options)),
+    );
+
+  defined(
+    services.command('update').description('change what the options name; every server serves it within 2 s'),
+  )
+    .argument('<name>', 'its name')
+    .action((name: string, options: DefinitionOptions) =>
+      withApi(options, terminal, (api) => update(api, terminal, name, options)),
     );
 
   defined(services.command('test').description('can its Redis be reached? Stores nothing'))
@@ -124,6 +135,15 @@ async function create(api: Api, terminal: Terminal, name: string, options: Defin
   print(terminal, [api.isJson ? text : `Cache service ${name} is made; every server serves it within 2 s.`]);
 }
 
+async function update(api: Api, terminal: Terminal, name: string, options: DefinitionOptions): Promise<void> {
+  if (!Object.keys(options).some((option) => !SHARED.has(option)))
+    throw misused('Say what changes: --host, --port, --label, … or --data.');
+  const body = await changes(options, terminal);
+  const changed = await api.client.patchService({ params: { name }, body });
+  const sentence = `Cache service ${name} is changed; every server serves it within 2 s.`;
+  print(terminal, [api.isJson ? api.textOf(changed) : sentence]);
+}
+
 async function test(
   api: Api,
   terminal: Terminal,
@@ -158,8 +178,12 @@ async function remove(api: Api, terminal: Terminal, name: string, { flush }: Del
   print(terminal, [api.isJson ? api.textOf(removed) : `Cache service ${name} is removed, ${rest}.`]);
 }
 
-/** What the options say, over what `--data` says. */
 async function definition(name: string, options: DefinitionOptions, terminal: Terminal): Promise<Body> {
+  return { type: 'cache_redis', ...(await changes(options, terminal)), name };
+}
+
+/** What the options say, over what `--data` says. */
+async function changes(options: DefinitionOptions, terminal: Terminal): Promise<Omit<Body, 'name' | 'type'>> {
   const { data, type, label, description, host, port, username, password, database, defaultTtl } = options;
   const given: unknown =
     data === undefined ? {} : (await readJsonArgument('--data', data, terminal)).toJSON();
@@ -175,12 +199,10 @@ async function definition(name: string, options: DefinitionOptions, terminal: Te
     ...(defaultTtl !== undefined && { default_ttl: defaultTtl }),
   };
   return {
-    type: 'cache_redis',
     ...given,
     ...(type !== undefined && { type }),
     ...(label !== undefined && { label }),
     ...(description !== undefined && { description }),
-    name,
     config,
   };
 }
