@@ -78,7 +78,7 @@ test('the keys alone lead everywhere', SLOW, async (t) => {
 test('one sign-in serves the console and the board, each with a way to the other', SLOW, async (t) => {
   const { api, page, errors, strays, signIn } = await consoleUnderTest(t);
   await api.call('/api/v2/queues/mail/jobs', { method: 'POST', json: { name: 'welcome', data: {} } });
-  await signIn(['board']);
+  await signIn(['board', 'jobs:read']);
 
   await page.getByRole('link', { name: 'Bull Board' }).click();
   await page.getByRole('link', { name: 'mail' }).first().waitFor();
