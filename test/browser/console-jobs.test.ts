@@ -39,7 +39,7 @@ test('an operator holds a queue, looks into a job, and lets it run again', SLOW,
   const id = await enqueue('mail', 'welcome', { to: 'ada@example.org', password: 'hunter2-canary' });
   await failAll('mail', 'wrong password hunter2-canary', 1);
   await enqueue('mail', 'later', {}, { delay: 3_600_000 });
-  await signIn(['board:*', 'limits:*']);
+  await signIn(['board:*', 'jobs:*', 'limits:*']);
 
   await page.getByRole('link', { name: 'Queues' }).click();
   await screenshot('console-queues');
@@ -107,7 +107,7 @@ test('finds jobs by name, id and data', SLOW, async (t) => {
   const { page, errors, signIn, open, enqueue } = await setup(t);
   const id = await enqueue('mail', 'welcome', { to: 'ada@example.org' });
   await enqueue('mail', 'bill', { to: 'bo@example.org' });
-  await signIn(['board:*']);
+  await signIn(['board:*', 'jobs:*']);
   await open('/jobs/mail');
   const search = async (label: string, text: string) => {
     await page.getByLabel(label).fill(text);
@@ -122,4 +122,32 @@ test('finds jobs by name, id and data', SLOW, async (t) => {
   expect(await search('Part of the data', 'ada@')).toEqual(['welcome']);
   expect(await search('Part of the id', id.slice(4))).toEqual(['welcome']);
   expect(errors).toEqual([]);
+});
+
+test('a tenant sees and holds his own queues, and no sign of another', SLOW, async (t) => {
+  const { page, signIn, open, enqueue } = await setup(t);
+  await enqueue('acme-mail', 'welcome', {});
+  await enqueue('umbra-mail', 'welcome', {});
+  await signIn(['board:*', 'jobs:read:acme-*']);
+  const texts: string[] = [];
+
+  for (const path of ['', '/jobs', '/schedulers']) {
+    await open(path);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    texts.push(await page.content());
+  }
+  expect(texts.join()).toContain('acme-mail');
+  expect(texts.join()).not.toContain('umbra');
+  expect(await page.getByRole('button', { name: 'Pause' }).count()).toBe(0);
+  await open('/jobs/umbra-mail');
+  await page.getByRole('heading', { name: 'Nothing here' }).waitFor();
+  const [{ value: cookie = '' } = {}] = await page.context().cookies();
+  const live = await fetch(page.url().replace('/admin/', '/admin/live/'), {
+    headers: { Cookie: `sluice-operator=${cookie}` },
+  });
+  const reader = live.body?.getReader();
+  const first = new TextDecoder().decode((await reader?.read())?.value);
+  await reader?.cancel();
+
+  expect(first).toBe('event: away\ndata: {}\n\n');
 });

@@ -50,7 +50,7 @@ test.for([
 test('the keys alone lead everywhere', SLOW, async (t) => {
   const { api, page, open } = await consoleUnderTest(t);
   await api.call('/api/v2/queues/mail/jobs', { method: 'POST', json: { name: 'welcome', data: {} } });
-  const key = await api.makeKey(['board:*']);
+  const key = await api.makeKey(['board:*', 'jobs:*']);
   await open('/login');
   await page.keyboard.type(key);
   await page.keyboard.press('Enter');

@@ -111,7 +111,7 @@ test('a viewer sees no action, and the server refuses a forged one', SLOW, async
   const { api, page, signIn, open } = await consoleUnderTest(t);
   const json = { name: 'a', data: {} };
   await api.call('/api/v2/queues/mail/jobs', { method: 'POST', json });
-  await signIn(['board', 'limits:read']);
+  await signIn(['board', 'jobs:read', 'limits:read']);
   const buttons: string[] = [];
 
   for (const path of ['/', '/jobs', '/jobs/mail', '/schedulers', '/limits']) {

@@ -10,7 +10,7 @@ test('shows the overview to whoever signs in, and moves with what happens', SLOW
   await enqueue('mail', { to: 'ada@example.org' });
   await enqueue('images', {});
 
-  await signIn(['board']);
+  await signIn(['board', 'jobs:read']);
   await page.getByRole('heading', { name: 'Overview' }).waitFor();
   const waiting = page.locator('[data-live="queue:mail:waiting"]');
   expect(await waiting.textContent()).toBe('1');

@@ -2,17 +2,19 @@
 import type { Jobs, JobView } from '@sluice/jobs';
 import { duration } from '../figures.ts';
 import { type Html, html, type Insert } from '../html.ts';
-import { mayDo, type Page, type Visit } from '../page.ts';
+import type { Page, Visit } from '../page.ts';
 import { actionButton, type BadgeKind, badge, crumbs, facts, heading, instant } from '../parts.ts';
 import { jobAddress } from '../queue-figures.ts';
+import { ACT, actingOn, actsOnQueue, queueOf } from '../queue-rights.ts';
 import { type ShownJob, shownJob } from '../shown-job.ts';
-import { ACT } from './queue.ts';
 
 const MAX_LOG_LINES = 100;
 const FINISHED: readonly string[] = ['completed', 'failed', 'expired', 'cancelled'];
 
 export function jobPage({ jobs }: { jobs: Jobs }): Page {
-  const placeOf = ({ params }: Visit): [queue: string, id: string] => [params.queue ?? '', params.id ?? ''];
+  const placeOf = (visit: Visit): [queue: string, id: string] => [queueOf(visit), visit.params.id ?? ''];
+  /** To act on it. */
+  const held = (visit: Visit): [queue: string, id: string] => [actingOn(visit), visit.params.id ?? ''];
   const here = (visit: Visit) => `/jobs/${placeOf(visit).map(encodeURIComponent).join('/')}`;
   return {
     path: '/jobs/:queue/:id',
@@ -45,21 +47,21 @@ ${part(`Log, ${logs.total} lines`, logText(shown, logs.lines))}`,
       retry: {
         needs: ACT,
         async act(visit) {
-          await jobs.retry(...placeOf(visit));
+          await jobs.retry(...held(visit));
           return { go: here(visit), done: 'The job waits again, its attempts counted from none.' };
         },
       },
       promote: {
         needs: ACT,
         async act(visit) {
-          await jobs.promote(...placeOf(visit));
+          await jobs.promote(...held(visit));
           return { go: here(visit), done: 'The job is ready now.' };
         },
       },
       cancel: {
         needs: ACT,
         async act(visit) {
-          const [queue, id] = placeOf(visit);
+          const [queue, id] = held(visit);
           const { kind } = await jobs.cancel(queue, id);
           if (kind === 'cancelling') return { go: here(visit), done: 'Its worker is told to stop.' };
           return {
@@ -71,7 +73,7 @@ ${part(`Log, ${logs.total} lines`, logText(shown, logs.lines))}`,
       remove: {
         needs: ACT,
         async act(visit) {
-          const [queue, id] = placeOf(visit);
+          const [queue, id] = held(visit);
           await jobs.remove(queue, id);
           return { go: `/jobs/${encodeURIComponent(queue)}`, done: `The job ${id} is gone.` };
         },
@@ -81,7 +83,7 @@ ${part(`Log, ${logs.total} lines`, logText(shown, logs.lines))}`,
 }
 
 function actions(visit: Visit, { queue, id, state }: JobView): Insert[] {
-  if (!mayDo(visit, ACT)) return [];
+  if (!actsOnQueue(visit, queue)) return [];
   const address = jobAddress(queue, id);
   const isFinished = FINISHED.includes(state);
   return [

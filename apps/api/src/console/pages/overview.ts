@@ -4,11 +4,12 @@ import { bytes, count } from '../figures.ts';
 import { addressOf } from '../frame.ts';
 import { type Html, html } from '../html.ts';
 import { type LiveFigures, live } from '../live.ts';
-import type { Page } from '../page.ts';
+import type { Page, Visit } from '../page.ts';
 import { heading, liveSign, table, tiles } from '../parts.ts';
 import { bars, line } from '../plots.ts';
 import { LAST_MINUTES, type Look, type Pulse } from '../pulse.ts';
 import { queueAddress, queueFiguresOf, waitingIn } from '../queue-figures.ts';
+import { seesQueue } from '../queue-rights.ts';
 import { redisCard, redisFiguresOf } from '../redis-figures.ts';
 
 /** Whose minutes are added up for the plot; of more, the busiest. */
@@ -18,13 +19,18 @@ const MAX_SHOWN_QUEUES = 100;
 export function overviewPage({ jobs, pulse }: { jobs: Jobs; pulse: Pulse }): Page {
   const figuresOf = (look: Look): LiveFigures =>
     new Map([...queueFiguresOf(look, pulse), ...redisFiguresOf(look.redis)]);
+  /** Of the queues that this operator sees. */
+  const lookOf = async (visit: Visit): Promise<Look> => {
+    const look = await pulse.look();
+    return { ...look, queues: look.queues.filter(({ name }) => seesQueue(visit, name)) };
+  };
   return {
     path: '/',
     needs: { area: 'board', verb: 'read' },
     nav: { label: 'Overview', group: 'Work' },
-    live: async () => figuresOf(await pulse.look()),
-    async show() {
-      const look = await pulse.look();
+    live: async (visit) => figuresOf(await lookOf(visit)),
+    async show(visit) {
+      const look = await lookOf(visit);
       const figures = figuresOf(look);
       return {
         title: 'Overview',
@@ -91,7 +97,9 @@ async function plots(jobs: Jobs, pulse: Pulse, { queues, redis }: Look): Promise
     ...Array<null>(LAST_MINUTES - moments.length).fill(null),
     ...moments.map(of),
   ];
-  const waiting = hour(({ waiting }) => [...waiting.values()].reduce((total, each) => total + each, 0));
+  const waiting = hour(({ waiting }) =>
+    queues.reduce((total, { name }) => total + (waiting.get(name) ?? 0), 0),
+  );
   const memory = redis.map(({ roles: [first = ''], figures }, index) => {
     const most = figures?.maxMemoryBytes || undefined;
     const points = hour((moment) => moment.redis[index]?.figures?.usedMemoryBytes ?? null);

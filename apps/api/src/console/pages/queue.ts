@@ -4,15 +4,13 @@ import { LISTED_STATES, type ListedState } from '@sluice/jobs/schemas';
 import { count } from '../figures.ts';
 import { type Html, html, type Insert } from '../html.ts';
 import { live } from '../live.ts';
-import { mayDo, type Need, type Page, type Visit } from '../page.ts';
+import type { Page, Visit } from '../page.ts';
 import { actionButton, crumbs, heading, instant, liveSign, table, tiles } from '../parts.ts';
 import { bars } from '../plots.ts';
 import type { Pulse } from '../pulse.ts';
 import { jobAddress, queueAddress, queueFiguresOf } from '../queue-figures.ts';
+import { ACT, actingOn, actsOnQueue, queueOf } from '../queue-rights.ts';
 import { shownJob } from '../shown-job.ts';
-
-/** What Bull Board asks of whoever acts. */
-export const ACT: Need = { area: 'board', verb: 'write' };
 
 const PAGE_JOBS = 25;
 /** Of one click; the rest waits for the next. */
@@ -37,7 +35,6 @@ interface Wanted {
 
 export function queuePage({ jobs, pulse }: { jobs: Jobs; pulse: Pulse }): Page {
   const figuresOf = (queue: QueueView) => queueFiguresOf({ at: 0, redis: [], queues: [queue] }, pulse);
-  const queueOf = ({ params }: Visit) => params.queue ?? '';
   return {
     path: '/jobs/:queue',
     needs: { area: 'board', verb: 'read' },
@@ -79,21 +76,21 @@ ${jobTable(queue.name, page, wanted)}`,
       pause: {
         needs: ACT,
         async act(visit) {
-          await jobs.pause(queueOf(visit));
+          await jobs.pause(actingOn(visit));
           return { go: `/jobs/${queueOf(visit)}`, done: 'The queue is held: no job of it is begun.' };
         },
       },
       resume: {
         needs: ACT,
         async act(visit) {
-          await jobs.resume(queueOf(visit));
+          await jobs.resume(actingOn(visit));
           return { go: `/jobs/${queueOf(visit)}`, done: 'The queue goes on.' };
         },
       },
       'retry-failed': {
         needs: ACT,
         async act(visit) {
-          const { affected, next } = await jobs.redrive(queueOf(visit), { limit: MAX_RETRIED });
+          const { affected, next } = await jobs.redrive(actingOn(visit), { limit: MAX_RETRIED });
           const rest = next === null ? '' : ' There are more: do it again.';
           const done = `${count(affected)} failed jobs wait again.${rest}`;
           return { go: `/jobs/${queueOf(visit)}`, done };
@@ -108,7 +105,7 @@ function hour({ completed, failed }: QueueHistory): Html {
 }
 
 function actions(visit: Visit, { name, isPaused, counts }: QueueView): Insert[] {
-  if (!mayDo(visit, ACT)) return [];
+  if (!actsOnQueue(visit, name)) return [];
   const address = queueAddress(name);
   return [
     isPaused
@@ -133,7 +130,7 @@ function wantedOf(visit: Visit): Wanted {
     cursor: query.get('cursor') ?? undefined,
     id: given('id'),
     name: given('name'),
-    text: mayDo(visit, ACT) ? given('text') : '',
+    text: actsOnQueue(visit, visit.params.queue ?? '') ? given('text') : '',
   };
 }
 
@@ -160,7 +157,7 @@ function searchForm(visit: Visit, { state, id, name, text }: Wanted): Html {
 <input type="hidden" name="state" value="${state}">
 ${input('name', 'Whole name', name)}
 ${input('id', 'Part of the id', id)}
-${mayDo(visit, ACT) && input('text', 'Part of the data', text)}
+${actsOnQueue(visit, visit.params.queue ?? '') && input('text', 'Part of the data', text)}
 <button>Search</button>
 </form>`;
 }

@@ -7,7 +7,11 @@ import { mayDo, type Page, type Visit } from '../page.ts';
 import { actionButton, heading, liveSign, table } from '../parts.ts';
 import type { Pulse } from '../pulse.ts';
 import { queueAddress, queueFiguresOf } from '../queue-figures.ts';
-import { ACT } from './queue.ts';
+import { ACT, actsOnQueue, seesQueue } from '../queue-rights.ts';
+
+/** Those that this operator sees. */
+const seenBy = (visit: Visit, queues: readonly QueueView[]) =>
+  queues.filter(({ name }) => seesQueue(visit, name));
 
 /** Of one page. */
 const PAGE_QUEUES = 100;
@@ -20,11 +24,12 @@ export function queuesPage({ jobs, pulse }: { jobs: Jobs; pulse: Pulse }): Page 
     path: '/jobs',
     needs: { area: 'board', verb: 'read' },
     nav: { label: 'Queues', group: 'Work' },
-    live: async (visit) => figuresOf(await pageOf(visit)),
+    live: async (visit) => figuresOf(seenBy(visit, await pageOf(visit))),
     async show(visit) {
-      const queues = await pageOf(visit);
+      const page = await pageOf(visit);
+      const queues = seenBy(visit, page);
       const figures = figuresOf(queues);
-      const last = queues.length === PAGE_QUEUES ? queues.at(-1)?.name : undefined;
+      const last = page.length === PAGE_QUEUES ? page.at(-1)?.name : undefined;
       const mayAct = mayDo(visit, ACT);
       const figure = (label: string) => ({ label, isFigure: true });
       const rows = queues.map(({ name, isPaused }) => {
@@ -42,7 +47,7 @@ export function queuesPage({ jobs, pulse }: { jobs: Jobs; pulse: Pulse }): Page 
             'completed',
             'failed',
           ].map((of) => live(figures, `queue:${name}:${of}`)),
-          mayAct && actionButton(visit, { action, label: isPaused ? 'Resume' : 'Pause' }),
+          actsOnQueue(visit, name) && actionButton(visit, { action, label: isPaused ? 'Resume' : 'Pause' }),
         ];
       });
       return {

@@ -8,8 +8,8 @@ import { mayDo, type Page } from '../page.ts';
 import { actionButton, heading, instant, table } from '../parts.ts';
 import type { Pulse } from '../pulse.ts';
 import { queueAddress } from '../queue-figures.ts';
+import { ACT, actingOn, actsOnQueue, seesQueue } from '../queue-rights.ts';
 import { shownData } from '../shown-job.ts';
-import { ACT } from './queue.ts';
 
 /** Queues that are asked, and schedulers shown of each. */
 const MAX_QUEUES = 200;
@@ -21,7 +21,7 @@ export function schedulersPage({ jobs, pulse }: { jobs: Jobs; pulse: Pulse }): P
     needs: { area: 'board', verb: 'read' },
     nav: { label: 'Schedulers', group: 'Work' },
     async show(visit) {
-      const { queues } = await pulse.look();
+      const queues = (await pulse.look()).queues.filter(({ name }) => seesQueue(visit, name));
       const pages = await Promise.all(
         queues.slice(0, MAX_QUEUES).map(({ name }) => jobs.schedulers.list(name, { limit: MAX_OF_A_QUEUE })),
       );
@@ -55,7 +55,7 @@ ${table({
       confirm: `Remove the scheduler ${id} of ${queue}?`,
       hidden: { queue, id },
     });
-    return mayAct ? [...rowOf(scheduler), remove] : rowOf(scheduler);
+    return mayAct ? [...rowOf(scheduler), actsOnQueue(visit, queue) && remove] : rowOf(scheduler);
   }),
   empty: html`No queue has a scheduler. <code>PUT /api/v2/queues/{queue}/schedulers/{id}</code> makes one.`,
 })}`,
@@ -64,8 +64,8 @@ ${table({
     actions: {
       remove: {
         needs: ACT,
-        async act(_, form) {
-          const [queue, id] = [form.get('queue') ?? '', form.get('id') ?? ''];
+        async act(visit, form) {
+          const [queue, id] = [actingOn(visit, form.get('queue') ?? ''), form.get('id') ?? ''];
           await jobs.schedulers.remove(queue, id);
           return {
             go: '/schedulers',
