@@ -8,14 +8,20 @@ import type { Page } from '../page.ts';
 import type { Pulse } from '../pulse.ts';
 import { accountsPage } from './accounts.ts';
 import { auditPage } from './audit.ts';
+import { cachePage } from './cache.ts';
+import { cachesPage } from './caches.ts';
 import { jobPage } from './job.ts';
 import { keysPage } from './keys.ts';
 import { limitsPage } from './limits.ts';
+import { newServicePage } from './new-service.ts';
 import { overviewPage } from './overview.ts';
 import { ownAccountPage } from './own-account.ts';
 import { queuePage } from './queue.ts';
 import { queuesPage } from './queues.ts';
 import { schedulersPage } from './schedulers.ts';
+import { servicePage } from './service.ts';
+import { servicesPage } from './services.ts';
+import { sessionsPage } from './sessions.ts';
 
 /** What pages are made from. */
 export interface Premises {
@@ -35,6 +41,12 @@ export function consolePages(premises: Premises): Page[] {
     jobPage(premises),
     schedulersPage(premises),
     limitsPage(premises),
+    servicesPage(premises),
+    newServicePage(premises),
+    servicePage(premises),
+    cachesPage(premises),
+    cachePage(premises),
+    sessionsPage(premises),
     keysPage(premises),
     accountsPage(premises),
     auditPage(premises),
