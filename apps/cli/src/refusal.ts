@@ -23,6 +23,7 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   service_unknown: 'See which there are: sluice services list',
   record_unknown: 'See which there are: sluice services list, sluice limits',
   policy_unknown: 'See which there are: sluice limits',
+  key_unknown: 'See which there are: sluice keys list',
   queue_not_found: LIST_QUEUES,
   job_not_found: 'It is of another queue, was removed, or has been finished for longer than jobs are kept.',
   job_locked: 'Cancel it first: sluice jobs cancel <queue> <id>',

@@ -3,8 +3,15 @@ import { describe, expect, test } from 'vitest';
 import { createProgram } from '../src/program.ts';
 import { run } from './running-sluice.ts';
 
+const NOWHERE = 'http://127.0.0.1:1';
 /** What a command does not go without. */
 const NEEDED: Readonly<Record<string, readonly string[]>> = {
+  'keys create': ['--url', NOWHERE, '--label', 'x', '--scope', '*'],
+  'keys list': ['--url', NOWHERE],
+  'keys show': ['--url', NOWHERE],
+  'keys update': ['--url', NOWHERE, '--suspend'],
+  'keys rotate': ['--url', NOWHERE],
+  'keys revoke': ['--url', NOWHERE],
   enqueue: ['welcome'],
   'queues import': ['--stdin'],
   'queues drain': ['--yes'],
@@ -44,7 +51,7 @@ describe('every command', () => {
   });
 
   test('tells of an API that is not there in one line, as JSON when asked, with status 2', async () => {
-    const variables = { SLUICE_URL: 'http://127.0.0.1:1', SLUICE_API_KEY: 'a-key-that-is-long-enough' };
+    const variables = { SLUICE_URL: NOWHERE, SLUICE_API_KEY: 'a-key-that-is-long-enough' };
     const speaking = commands().filter(({ command }) => command.options.some(({ long }) => long === '--url'));
 
     for (const { words, command } of speaking) {

@@ -36,9 +36,40 @@ test('speaks JSON to programs', async (t) => {
 
   const { key, ...record } = made;
   expect(key).toMatch(new RegExp(`^sk_${record.id}_`));
-  expect(listed).toEqual([record]);
-  expect(record).toMatchObject({ label: 'ops', scopes: ['*'], origin: 'made', revokedAt: null });
-  expect(record.expiresAt - record.createdAt).toBeGreaterThan(7_190_000);
+  expect(listed).toEqual(record);
+  expect(record).toMatchObject({ label: 'ops', scopes: ['*'], origin: 'made', revoked_at: null });
+  expect(Date.parse(record.expires_at) - Date.parse(record.created_at)).toBeGreaterThan(7_190_000);
+});
+
+test('changes, suspends and replaces a key', async (t) => {
+  const { keys } = await setup(t);
+  const { id } = JSON.parse((await keys('create', '--label', 'a', '--scope', '*', '--json')).stdout);
+
+  const quota = '{"requests": {"limit": 9, "period": "day"}, "payload_bytes": 10}';
+  const changed = await keys(
+    ...['update', id, '--label', 'b', '--scope', 'board', '--expires', '2099-01-31', '--quota', quota],
+  );
+  const shown = await keys('show', id, '--json');
+  const replaced = JSON.parse((await keys('rotate', id, '--overlap', '0s', '--json')).stdout);
+  const old = await keys('show', id);
+  const suspended = await keys('update', replaced.id, '--suspend', '--quota', 'null', '--json');
+  const restored = await keys('update', replaced.id, '--restore');
+  const nothing = await keys('update', replaced.id);
+
+  expect(changed.stdout).toBe(`Key ${id} ('b') is changed: valid, until 2099-01-31T00:00Z.\n`);
+  expect(JSON.parse(shown.stdout)).toMatchObject({
+    label: 'b',
+    scopes: ['board'],
+    expires_at: '2099-01-31T00:00:00.000Z',
+    quota: { requests: { limit: 9, period: 'day' }, payload_bytes: 10 },
+    version: 2,
+  });
+  expect(replaced).toMatchObject({ label: 'b', key: expect.stringMatching(`^sk_${replaced.id}_`) });
+  expect(old.stdout).toMatch(/^state +expired$/m);
+  expect(old.stdout).toMatch(new RegExp(`^replaced by +${replaced.id}$`, 'm'));
+  expect(JSON.parse(suspended.stdout)).toMatchObject({ is_active: false, quota: null });
+  expect(restored.stdout).toContain('is changed: valid, until 2');
+  expect(nothing).toMatchObject({ status: 2, stderr: expect.stringContaining('Say what changes') });
 });
 
 test('revokes a key by its id', async (t) => {
@@ -89,6 +120,11 @@ test.for([
     status: 2,
     says: 'wanted a duration such as 30d',
   },
+  { args: ['list', '--key', 'sk_1'], status: 2, says: '--key is for an API: say with --url which.' },
+  { args: ['list', '--url', 'http://localhost', '--data-dir', '.'], status: 2, says: 'cannot be used with' },
+  { args: ['update', 'aaaaaaaaaaaa', '--suspend', '--restore'], status: 2, says: 'cannot be used with' },
+  { args: ['update', 'aaaaaaaaaaaa', '--quota', '[]'], status: 2, says: '--quota wants an object' },
+  { args: ['rotate', 'aaaaaaaaaaaa', '--overlap', '91d'], status: 2, says: '--overlap wants at most 90d' },
   { args: ['lst'], status: 2, says: 'Did you mean list?' },
 ])('answers $args with status $status and a sentence', async ({ args, status, says }, t) => {
   const { keys } = await setup(t);
@@ -133,7 +169,7 @@ test('works in the folder of our own Redis while nothing runs, and leaves nothin
 
   const listed = await run(['keys', 'list', '--json', '--data-dir', directory]);
 
-  expect(JSON.parse(listed.stdout)).toEqual([expect.objectContaining({ id: JSON.parse(made.stdout).id })]);
+  expect(JSON.parse(listed.stdout)).toMatchObject({ id: JSON.parse(made.stdout).id });
   expect((await readdir(`${directory}/redis`)).sort()).toEqual(['appendonlydir', 'server.json']);
 });
 
