@@ -53,9 +53,14 @@ export function redisFault(error: unknown): RedisFault | undefined {
   return undefined;
 }
 
-/** Another node of the Cluster has the slot, for good or for this command. */
-export function hasMovedSlot(error: unknown): boolean {
-  return error instanceof Error && /^(MOVED|ASK) /.test(error.message);
+/**
+ * What a Cluster says of a slot on its way, and then has run nothing: `moved` another node has it; `moving` its keys lie on two
+ * nodes just now, and a command of several keys waits until all have arrived.
+ */
+export function slotOnItsWay(error: unknown): 'moved' | 'moving' | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (/^MOVED /.test(error.message)) return 'moved';
+  return /^(ASK|TRYAGAIN) /.test(error.message) ? 'moving' : undefined;
 }
 
 function behind(error: Error): unknown {

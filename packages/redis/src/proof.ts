@@ -4,8 +4,8 @@
  */
 import type { ChainableCommander } from 'ioredis';
 import { Cluster } from 'ioredis';
-import type { RedisClient } from './connect.ts';
-import { hasMovedSlot, redisFault } from './fault.ts';
+import { type RedisClient, untilReady } from './connect.ts';
+import { redisFault, slotOnItsWay } from './fault.ts';
 
 /**
  * Where a write is, beside the memory of the server that took it:
@@ -20,7 +20,7 @@ export interface ProvenWriteOptions {
   /** Any of those written: in a Cluster its node is asked. */
   key: string;
   proofs: readonly Proof[];
-  /** How long the server may wait for disk and replicas. */
+  /** How long the server may wait for disk and replicas, and a slot of a Cluster be on its way before that. */
   timeoutMs: number;
   /** Adds the writes, each of which must be a command of its own (`queueInTurn`). */
   write: (pipeline: ChainableCommander) => void;
@@ -41,6 +41,12 @@ type Way = 'wait' | 'waitaof' | 'always' | { reason: string };
 /** What a connection was found to have, in a Cluster by key; forgotten when it is made anew, as the server may be another. */
 const waysOf = new WeakMap<RedisClient, Map<string, Way>>();
 const MAX_WAYS = 1_000;
+/** Between two tries; a slot of a thousand keys is on its way for some tenths of a second. */
+const SLOT_PAUSE_MS = 50;
+/** What is left to the server for the proof, however long the slot was on its way. */
+const MIN_WAIT_MS = 100;
+/** Of the connection to a node that had no slots before. */
+const NEW_NODE_MS = 300;
 
 /** Writes in one pipeline with what proves it. Rejects as ioredis does when it cannot tell; a write's own error is among `replies`. */
 export async function writeProven(client: RedisClient, options: ProvenWriteOptions): Promise<ProvenWrite> {
@@ -50,18 +56,29 @@ export async function writeProven(client: RedisClient, options: ProvenWriteOptio
     if (typeof way === 'object') return { kind: 'impossible', reason: way.reason };
     ways.push(way);
   }
-  const written = await send(client, options, ways);
-  if (!written.hasMoved || !(client instanceof Cluster)) return written.result;
-  // ioredis follows a slot only when a whole pipeline was sent the wrong way, and WAIT goes no way.
+  const deadline = performance.now() + options.timeoutMs;
+  for (;;) {
+    const leftMs = Math.max(MIN_WAIT_MS, Math.round(deadline - performance.now()));
+    const { result, slot } = await send(client, { ...options, timeoutMs: leftMs }, ways);
+    const isLate = performance.now() + SLOT_PAUSE_MS + MIN_WAIT_MS > deadline;
+    if (slot === undefined || isLate || !(client instanceof Cluster)) return result;
+    // ioredis follows a slot only when a whole pipeline was sent the wrong way, and WAIT goes no way.
+    if (slot === 'moved') await findSlots(client);
+    else await new Promise((resolve) => setTimeout(resolve, SLOT_PAUSE_MS));
+  }
+}
+
+/** A node whose connection is still being made refuses, so it is waited for; one that does not come says so itself. */
+async function findSlots(client: Cluster): Promise<void> {
   await new Promise<void>((resolve) => client.refreshSlotsCache(() => resolve()));
-  return (await send(client, options, ways)).result;
+  await untilReady(client, NEW_NODE_MS).catch(() => undefined);
 }
 
 async function send(
   client: RedisClient,
   { proofs, timeoutMs, write }: ProvenWriteOptions,
   ways: readonly Way[],
-): Promise<{ result: ProvenWrite; hasMoved: boolean }> {
+): Promise<{ result: ProvenWrite; slot: 'moved' | 'moving' | undefined }> {
   const pipeline = client.pipeline();
   write(pipeline);
   const writes = pipeline.length;
@@ -85,8 +102,14 @@ async function send(
       replies: replies.slice(0, writes),
       shortfall: shortfalls.length === 0 ? undefined : shortfalls.join('; '),
     },
-    hasMoved: replies.slice(0, writes).every(([error]) => hasMovedSlot(error)),
+    slot: slotOfAll(replies.slice(0, writes)),
   };
+}
+
+/** `undefined` as soon as one of them was run, or refused for another reason: those are not written again. */
+function slotOfAll(replies: readonly PipelineReply[]): 'moved' | 'moving' | undefined {
+  const slots = replies.map(([error]) => slotOnItsWay(error));
+  return slots.includes(undefined) ? undefined : slots[0];
 }
 
 function shortfallOf(
