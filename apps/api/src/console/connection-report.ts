@@ -16,7 +16,7 @@ const FAULTS: Readonly<Record<NonNullable<ConnectionTest['fault']>, string>> = {
 
 export function connectionReport(test: ConnectionTest): Html {
   const state = test.fault ? badge('cannot serve', 'bad') : badge('can serve', 'good');
-  return html`<section class="report" role="status" aria-label="Connection test">
+  return html`<section class="card" role="status" aria-label="Connection test">
 <h2>Connection test ${state}</h2>
 ${test.fault && html`<p>${FAULTS[test.fault]}</p>`}
 ${facts([
@@ -25,6 +25,6 @@ ${facts([
   ['Answers in', test.latency_ms === null ? '–' : `${test.latency_ms.toFixed(1)} ms`],
   ['Version', test.server_version ?? '–'],
 ])}
-${test.warnings.length > 0 && html`<ul class="warnings">${test.warnings.map((text) => html`<li>${text}</li>`)}</ul>`}
+${test.warnings.length > 0 && html`<ul>${test.warnings.map((text) => html`<li>${text}</li>`)}</ul>`}
 </section>`;
 }

@@ -1,10 +1,10 @@
 /** This file owns the keys of one cache: browsed a page at a time, looked into, deleted. */
-import { duration } from '../figures.ts';
+import { count, duration } from '../figures.ts';
 import { addressOf } from '../frame.ts';
 import { type Html, html, type Insert } from '../html.ts';
 import type { OwnApi } from '../own-api.ts';
 import { mayDo, type Need, type Page, type View, type Visit } from '../page.ts';
-import { actionButton, actionForm, facts, heading, table } from '../parts.ts';
+import { actionButton, actionForm, crumbs, facts, heading, table } from '../parts.ts';
 import { CACHES_PATH } from './caches.ts';
 
 const PAGE_KEYS = 100;
@@ -81,15 +81,15 @@ async function listView(api: OwnApi, visit: Visit): Promise<View> {
   const more = meta && new URLSearchParams({ ...(prefix !== '' && { prefix }), cursor: meta.next });
   return {
     title: `Keys of ${service}`,
-    body: html`${heading(html`Keys of ${service}`)}
-<form method="get" class="filter"><label for="prefix">Begins with</label><input id="prefix" name="prefix" value="${prefix}" autocomplete="off"><button>Show</button></form>
+    body: html`${crumbs([['Caches', CACHES_PATH]])}${heading(`Keys of ${service}`)}
+<form method="get" class="inline"><label for="prefix">Begins with</label><input id="prefix" name="prefix" value="${prefix}" autocomplete="off"><button>Show</button></form>
 ${table({
   caption: 'Keys',
   columns: [{ label: 'Key' }, { label: 'Ends in', isFigure: true }, { label: 'Action' }],
   rows,
   empty: meta ? 'None on this page.' : 'There is no key.',
 })}
-${more && html`<p><a class="button" href="${here}?${more.toString()}">More keys</a></p>`}
+${more && html`<p class="pager"><a class="button" href="${here}?${more.toString()}">Next</a></p>`}
 ${mayDo(visit, MAY_FLUSH) && flushForm(visit, here, prefix)}`,
   };
 }
@@ -111,19 +111,22 @@ async function valueView(api: OwnApi, visit: Visit, key: string): Promise<View> 
     params: { service, key },
     query: { include_ttl: 'true' },
   })) as { value: unknown; ttl?: number; stale?: true };
+  const isDeletable = mayDo(visit, MAY_DELETE);
   const text = JSON.stringify(found.value, undefined, 2);
   const shown = text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
   return {
     title: key,
-    body: html`${heading(html`<code>${key}</code>`)}
-${facts([
-  ['Service', html`<a href="${here}">${service}</a>`],
-  ['Ends in', lifeOf(found.ttl)],
-  ['Stale', found.stale ? 'yes' : 'no'],
-  ['Characters', String(text.length)],
-])}
-<pre class="value" tabindex="0" aria-label="Value">${shown}</pre>
-${mayDo(visit, MAY_DELETE) && actionButton(visit, { action: `${here}/delete`, label: 'Delete', kind: 'danger', hidden: { key } })}`,
+    body: html`${crumbs([
+      ['Caches', CACHES_PATH],
+      [service, pathOf(service)],
+    ])}${heading(html`<code class="break">${key}</code>`, isDeletable && actionButton(visit, { action: `${here}/delete`, label: 'Delete', kind: 'danger', hidden: { key } }))}
+<div class="cards"><section class="card">${facts([
+      ['Ends in', lifeOf(found.ttl)],
+      ['Stale', found.stale ? 'yes' : 'no'],
+      ['Characters', count(text.length)],
+    ])}</section></div>
+<h2>Value</h2>
+<pre tabindex="0" aria-label="Value">${shown}</pre>`,
   };
 }
 

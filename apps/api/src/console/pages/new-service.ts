@@ -5,7 +5,7 @@ import { addressOf } from '../frame.ts';
 import { type Html, html } from '../html.ts';
 import type { OwnApi } from '../own-api.ts';
 import type { Page, View, Visit } from '../page.ts';
-import { actionForm, heading } from '../parts.ts';
+import { actionForm, crumbs, heading } from '../parts.ts';
 import { isKind, KINDS, type Kind, serviceBody, serviceFields, valuesOf } from '../service-form.ts';
 import { MAY_CHANGE_SERVICES, NEW_SERVICE_PATH, SERVICES_PATH } from './services.ts';
 
@@ -86,8 +86,8 @@ function chooseView(): View {
   );
   return {
     title: 'New service',
-    body: html`${heading('New service')}<p>API Type <strong>Cache</strong>. What is it kept in?</p>
-<ul class="choices">${choices}</ul>`,
+    body: html`${crumbs([['Services', SERVICES_PATH]])}${heading('New service')}<p>API Type <strong>Cache</strong>. What is it kept in?</p>
+<div class="actions">${choices}</div>`,
   };
 }
 
@@ -100,14 +100,14 @@ function formView(
   const test = addressOf(`${NEW_SERVICE_PATH}/test`);
   return {
     title,
-    body: html`${heading(title)}
-<div id="report">${told}</div>
+    body: html`${crumbs([['Services', SERVICES_PATH]])}${heading(title)}
 ${actionForm(visit, {
   action: addressOf(`${NEW_SERVICE_PATH}/save`),
   className: 'stack',
   body: html`<input type="hidden" name="kind" value="${kind}">
 ${serviceFields({ kind, values, isNew: true, hasPassword: false })}
-<div class="buttons"><button class="primary">Save</button>
+<div id="report">${told}</div>
+<div class="actions"><button class="primary">Save</button>
 <button formaction="${test}" data-report="report">Test connection</button></div>`,
 })}`,
   };

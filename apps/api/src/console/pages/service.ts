@@ -5,7 +5,7 @@ import { addressOf } from '../frame.ts';
 import { type Html, html } from '../html.ts';
 import type { OwnApi } from '../own-api.ts';
 import { mayDo, type Page, type View, type Visit } from '../page.ts';
-import { actionButton, actionForm, facts, heading, instant } from '../parts.ts';
+import { actionButton, actionForm, crumbs, facts, heading, instant } from '../parts.ts';
 import { isKind, KINDS, serviceChanges, serviceFields } from '../service-form.ts';
 import { CACHES_PATH } from './caches.ts';
 import { fault } from './new-service.ts';
@@ -77,27 +77,32 @@ function view(visit: Visit, service: Service, told?: Html): View {
   const text = (value: unknown) => (value === undefined || value === null ? '–' : String(value));
   return {
     title: name,
-    body: html`${heading(html`${service.label}`, stateOf(service.is_active, problem))}
-<div id="report">${told}</div>
-${problem !== null && fault(problem)}
-${facts([
-  ['Name', html`<code>${name}</code>`],
-  ['Description', service.description || '–'],
-  ['Kind', KINDS[kind]],
-  ['Host', text(config.host)],
-  ['Port', text(config.port)],
-  ['Database Index', text(config.database_index)],
-  ['Password', config.has_password ? 'stored' : 'none'],
-  ['Default TTL', `${config.default_ttl} min`],
-  ['Address', html`<code>/api/v2/${name}</code>`],
-  ['Set up by', service.origin],
-  ['Changed', instant(service.last_modified_date === null ? null : Date.parse(service.last_modified_date))],
-])}
-<div class="buttons">
+    body: html`${crumbs([['Services', SERVICES_PATH]])}${heading(
+      html`${service.label} ${stateOf(service.is_active, problem)}`,
+      html`<div class="actions">
 <a class="button primary" href="/docs?service=${encodeURIComponent(name)}">Try it in API Docs</a>
 <a class="button" href="${addressOf(`${CACHES_PATH}/${encodeURIComponent(name)}`)}">Browse its keys</a>
-${isChangeable && actionButton(visit, { action: addressOf(`${at}/test`), label: 'Test connection' })}
-</div>
+${isChangeable && actionButton(visit, { action: addressOf(`${at}/test`), label: 'Test connection' })}</div>`,
+    )}
+${told}
+${problem !== null && fault(problem)}
+<div class="cards"><section class="card">${facts([
+      ['Name', html`<code>${name}</code>`],
+      ['Description', service.description || '–'],
+      ['Address', html`<code>/api/v2/${name}</code>`],
+      ['Set up by', service.origin],
+      [
+        'Changed',
+        instant(service.last_modified_date === null ? null : Date.parse(service.last_modified_date)),
+      ],
+    ])}</section><section class="card">${facts([
+      ['Kind', KINDS[kind]],
+      ['Host', text(config.host)],
+      ['Port', text(config.port)],
+      ['Password', config.has_password ? 'stored' : 'none'],
+      ['Database Index', text(config.database_index)],
+      ['Default TTL', `${config.default_ttl} min`],
+    ])}</section></div>
 ${isChangeable && service.mutable && changeForm(visit, service, kind, at)}`,
   };
 }
@@ -115,7 +120,7 @@ ${actionForm(visit, {
   className: 'stack',
   body: html`<input type="hidden" name="kind" value="${kind}"><input type="hidden" name="version" value="${service.version}">
 ${serviceFields({ kind, values, isNew: false, hasPassword: config.has_password === true })}
-<div class="buttons"><button class="primary">Save</button></div>`,
+<button class="primary">Save</button>`,
 })}
 <h2>Remove it</h2>
 <p>Requests to it are answered with 404 from then on. Its values stay in Redis until they expire.</p>

@@ -53,7 +53,7 @@ function newLink(): Html {
 /** One type so far; the page's first step names it. */
 function typeForm({ query }: Visit): Html {
   const isChosen = query.get('api_type') === 'cache';
-  return html`<form method="get" class="filter"><label for="api_type">API Type</label>
+  return html`<form method="get" class="inline"><label for="api_type">API Type</label>
 <select id="api_type" name="api_type"><option value="">All</option><option value="cache"${isChosen && html` selected`}>Cache</option></select>
 <button>Show</button></form>`;
 }

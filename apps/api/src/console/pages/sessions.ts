@@ -18,7 +18,7 @@ export function sessionsPage({ api }: { api: OwnApi }): Page {
       return {
         title: 'Sessions',
         body: html`${heading('Sessions')}
-<form method="get" class="filter"><label for="user">User</label><input id="user" name="user" value="${user}" autocomplete="off"><button>Show</button></form>
+<form method="get" class="inline"><label for="user">User</label><input id="user" name="user" value="${user}" autocomplete="off"><button>Show</button></form>
 ${user === '' ? html`<p class="empty">Name a user, as your services name him, to see where he is signed in.</p>` : await sessionsOf(api, visit, user)}`,
       };
     },
