@@ -1,5 +1,6 @@
 /** This file owns F-12 and F-13: masters of a Cluster killed, all of it stopped, and slots and nodes moved, under load. */
 import { keyspace } from '@sluice/config';
+import { until } from '../../e2e/product.ts';
 import type { FaultCase, Finding, Outcome, Run } from '../case.ts';
 import { quantiles } from '../checker.ts';
 import { addressOf, type ClusterSet, clusterSet, type Member, NODE_TIMEOUT_MS } from '../cluster-set.ts';
@@ -7,6 +8,7 @@ import { setDurability } from '../durability.ts';
 import { Lab } from '../lab.ts';
 import { oneOf, sleep } from '../random.ts';
 import { clusterCli } from '../redis-cli.ts';
+import type { RedisServer } from '../topology.ts';
 import { WriteProbe } from '../write-probe.ts';
 
 const QUEUES = Array.from({ length: 20 }, (_, at) => `shard-${at}`);
@@ -14,6 +16,7 @@ const QUIET_MS = 2_000;
 const OUTAGE_LIMIT_MS = NODE_TIMEOUT_MS + 3_000;
 /** Of servers reading their files, and of a Cluster agreeing that it is one. */
 const RESTART_LIMIT_MS = 10_000;
+const AGREEMENT_LIMIT_MS = 30_000;
 const MAX_REFUSED_SHARE = 0.005;
 
 interface Kit {
@@ -119,7 +122,7 @@ export const clusterReshard: FaultCase = {
   id: 'F-13',
   title: 'Slots moved and nodes added and removed under load',
   about:
-    'redis-cli --cluster reshard moves slots from one master to another, to a node that was just added, and back before it is removed, while jobs go to 20 queues of durability replica.',
+    'redis-cli --cluster reshard moves slots from one master to another, to a node that was just added with a replica of its own, and back before both are removed, while jobs go to 20 queues of durability replica.',
   target: 'I1-I8 hold; at most 0.5 % of the answers are refusals, all of them 503',
   parameters: {
     slots: { says: 'slots moved, in all', long: 4_000, short: 300 },
@@ -145,15 +148,31 @@ async function reshard(run: Run): Promise<Outcome> {
     );
   const count = run.number('slots');
   await move(source.id, target.id, Math.round(count / 2));
-  const added = await set.newServer('r7');
-  await lab.nemesis.strike('node added', addressOf(added), async () => {
+  // A master without a replica could prove nothing that was written to the slots it is given.
+  const [added, follower] = [await set.newServer('r7'), await set.newServer('r8')];
+  const idOf = async (server: RedisServer) =>
+    ((await set.members()).find((each) => each.server === server) as Member).id;
+  await lab.nemesis.strike('node added', `${addressOf(added)} and a replica`, async () => {
     await clusterCli('add-node', addressOf(added), entry);
     await sleep(QUIET_MS);
+    const master = ['--cluster-slave', '--cluster-master-id', await idOf(added)];
+    await clusterCli('add-node', addressOf(follower), entry, ...master);
+    await set.untilWhole();
+    // redis-cli moves nothing before all nodes tell the same, the newest too.
+    const isAgreed = () =>
+      clusterCli('check', entry).then(
+        () => true,
+        () => undefined,
+      );
+    await until(isAgreed, AGREEMENT_LIMIT_MS, 200);
   });
-  const member = (await set.members()).find(({ server }) => server === added) as Member;
+  const member = { id: await idOf(added), followerId: await idOf(follower) };
   await move(source.id, member.id, Math.round(count / 4));
   await move(member.id, source.id, Math.round(count / 4));
-  await lab.nemesis.strike('node removed', addressOf(added), () => clusterCli('del-node', entry, member.id));
+  await lab.nemesis.strike('node removed', `${addressOf(added)} and its replica`, async () => {
+    await clusterCli('del-node', entry, member.followerId);
+    await clusterCli('del-node', entry, member.id);
+  });
   await sleep(QUIET_MS);
   watch.end();
   await probe.stop();
