@@ -248,13 +248,13 @@ test('says that Redis is away, and comes back by itself', SLOW, async (t) => {
   await signIn(page, await board.makeKey(['board', 'jobs:read']));
   await page.getByRole('link', { name: 'mail' }).first().waitFor();
 
-  await server.pause();
+  server.pause();
   await page.getByText('Redis is away').waitFor({ timeout: 20_000 });
   await screenshot('board-redis-away-while-open');
   await page.reload();
   await page.getByRole('heading', { name: 'Redis is away' }).waitFor();
   await screenshot('board-redis-away');
-  await server.resume();
+  server.resume();
 
   await page.getByRole('link', { name: 'mail' }).first().waitFor({ timeout: 20_000 });
   expect(strays).toEqual([]);

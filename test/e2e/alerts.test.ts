@@ -1,10 +1,9 @@
-import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
 import { resolve } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
 import { type Cleaner, KEY, OwnRedis, Program, startProduct, until } from './product.ts';
+import { startReceiver } from './receiver.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -23,19 +22,8 @@ interface Standing {
 /** Takes whatever it is sent. */
 async function receiver(t: Cleaner): Promise<{ url: string; received: Received[] }> {
   const received: Received[] = [];
-  const server = createServer(async (request, response) => {
-    let text = '';
-    for await (const chunk of request) text += String(chunk);
-    received.push({ headers: request.headers, text });
-    response.writeHead(204).end();
-  });
-  t.onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, received };
+  const url = await startReceiver(t, ({ headers }, text) => void received.push({ headers, text }));
+  return { url: `${url}/`, received };
 }
 
 describe('an alert', () => {

@@ -1,9 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { type Cleaner, OwnRedis, startProduct, until } from './product.ts';
+import { startReceiver } from './receiver.ts';
 
 interface Span {
   service: string;
@@ -33,25 +31,15 @@ function valuesOf(attributes: readonly Attribute[]): Record<string, unknown> {
 /** A collector that keeps what it is sent: OTLP over HTTP, as JSON. */
 async function collector(t: Cleaner): Promise<{ url: string; spans: Span[] }> {
   const spans: Span[] = [];
-  const server = createServer(async (request, response) => {
-    let text = '';
-    for await (const chunk of request) text += String(chunk);
-    if (request.url === '/v1/traces') {
-      for (const { resource, scopeSpans } of (JSON.parse(text) as Payload).resourceSpans) {
-        const service = String(valuesOf(resource.attributes)['service.name']);
-        for (const span of scopeSpans.flatMap((scope) => scope.spans))
-          spans.push({ ...span, service, attributes: valuesOf(span.attributes) });
-      }
+  const url = await startReceiver(t, (request, text) => {
+    if (request.url !== '/v1/traces') return;
+    for (const { resource, scopeSpans } of (JSON.parse(text) as Payload).resourceSpans) {
+      const service = String(valuesOf(resource.attributes)['service.name']);
+      for (const span of scopeSpans.flatMap((scope) => scope.spans))
+        spans.push({ ...span, service, attributes: valuesOf(span.attributes) });
     }
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
   });
-  t.onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, spans };
+  return { url, spans };
 }
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';

@@ -54,22 +54,25 @@ if (address) {
   if (!document.hidden) open();
 }
 
-// A test is told below the heading, so that what was typed stays, the password too.
+// A test is told beside its button, so that what was typed stays, the password too.
+async function test(button, report) {
+  button.disabled = true;
+  report.textContent = 'Testing…';
+  try {
+    const body = new URLSearchParams(new FormData(button.form));
+    const response = await fetch(button.formAction, { method: 'POST', body });
+    const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+    report.replaceChildren(...(page.getElementById(report.id)?.childNodes ?? []));
+  } catch {
+    report.textContent = 'The server did not answer.';
+  } finally {
+    button.disabled = false;
+  }
+}
+
 for (const button of document.querySelectorAll('button[data-report]')) {
-  button.addEventListener('click', async (event) => {
+  button.addEventListener('click', (event) => {
     event.preventDefault();
-    const report = document.getElementById(button.dataset.report);
-    button.disabled = true;
-    report.textContent = 'Testing…';
-    try {
-      const body = new URLSearchParams(new FormData(button.form));
-      const response = await fetch(button.formAction, { method: 'POST', body });
-      const page = new DOMParser().parseFromString(await response.text(), 'text/html');
-      report.replaceChildren(...(page.getElementById(report.id)?.childNodes ?? []));
-    } catch {
-      report.textContent = 'The server did not answer.';
-    } finally {
-      button.disabled = false;
-    }
+    void test(button, document.getElementById(button.dataset.report));
   });
 }
