@@ -47,8 +47,14 @@ export class DurableConnections {
     }
     this.#opened += 1;
     const client = this.#open();
-    // One that does not come says so itself when it is used.
-    await untilReady(client, OPENING_MS).catch(() => undefined);
-    return client;
+    const isReady = await untilReady(client, OPENING_MS).then(
+      () => true,
+      () => false,
+    );
+    // One that serves and came back meanwhile goes first; else the new one says itself why it does not.
+    const returned = isReady ? undefined : this.#idle.pop();
+    if (!returned) return client;
+    this.#idle.unshift(client);
+    return returned;
   }
 }
