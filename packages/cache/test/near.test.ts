@@ -112,7 +112,7 @@ describe('entries kept near', () => {
     await cache.get('k');
     expect([(await cache.get('k'))?.value, cache.stats.nearHits]).toEqual(['old', 1]);
 
-    await redis.client.client('KILL', 'ID', String(subscriptions[0]));
+    await redis.admin().client('KILL', 'ID', String(subscriptions[0]));
     await redis.client.set(`${redis.prefix}:cache:books:k`, '"changed unheard"');
 
     await expect.poll(async () => (await cache.get('k'))?.value, { interval: 5 }).toBe('changed unheard');
@@ -153,7 +153,7 @@ describe('entries kept near', () => {
 });
 
 interface NearRig {
-  redis: Pick<TestRedis, 'client' | 'prefix' | 'keys'>;
+  redis: Pick<TestRedis, 'client' | 'prefix' | 'keys' | 'admin'>;
   clock: TestClock;
   /** Redis' ids of the connections that listened first, in the order of `open`. */
   subscriptions: number[];
@@ -183,5 +183,6 @@ async function setup(t: TestContext, server?: TestServer): Promise<NearRig> {
     await vi.waitFor(() => expect(bus.isHeard).toBe(true));
     return cache;
   };
-  return { redis: { client, prefix, keys }, clock, subscriptions, open };
+  const admin = shared?.admin ?? (() => connectAs('request'));
+  return { redis: { client, prefix, keys, admin }, clock, subscriptions, open };
 }

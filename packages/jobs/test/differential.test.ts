@@ -122,7 +122,8 @@ type Entries = Parameters<RedisQueueBackend['addJobs']>[0];
 type Writer = (entries: Entries) => Promise<string[]>;
 
 it('leaves what BullMQ leaves', { timeout: 3_600_000 }, async (t) => {
-  const { client, prefix } = await testRedis(t);
+  const { client, keys } = await testRedis(t);
+  const prefix = keys.queuePrefix('q');
   const connection = new BullConnection(client);
   const queue = new Queue('q', { connection: client, prefix, skipMetasUpdate: true, skipVersionCheck: true });
   t.onTestFinished(() => connection.close());

@@ -154,7 +154,7 @@ describe('subscribe', () => {
     const stream = await jobs.subscribe('q');
     await jobs.enqueue('q', { name: 'before' });
 
-    await redis.client.call('CLIENT', 'KILL', 'ID', connectionId);
+    await redis.admin().call('CLIENT', 'KILL', 'ID', connectionId);
     await jobs.enqueue('q', { name: 'after' });
 
     const seen = await until(stream, ({ data }) => data.name === 'after');

@@ -56,6 +56,8 @@ export interface EmbeddedOptions {
    * counted in whole seconds. A new start in the same folder ends it before.
    */
   orphanGraceMs?: number;
+  /** Lines of redis.conf after ours, such as `user …`; default none. A server in-process does not heed them. */
+  settings?: readonly string[];
 }
 
 const PORT_ATTEMPTS = 5;
@@ -84,6 +86,7 @@ export async function startEmbeddedRedis(options: EmbeddedOptions): Promise<Embe
     onProgress = () => undefined,
     programs = SERVER_PROGRAMS,
     orphanGraceMs = DEFAULT_ORPHAN_GRACE_MS,
+    settings = [],
   } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const claim = await claimFolder(directory);
@@ -102,7 +105,15 @@ export async function startEmbeddedRedis(options: EmbeddedOptions): Promise<Embe
     }
     const password = record?.password ?? randomBytes(24).toString('hex');
     const port = record?.port;
-    const server = await startServer({ directory, onProgress, programs, password, port, orphanGraceMs });
+    const server = await startServer({
+      directory,
+      onProgress,
+      programs,
+      password,
+      port,
+      orphanGraceMs,
+      settings,
+    });
     await writeRecord(directory, { kind: server.kind, port: server.port, password, process: server.process });
     const ended = server.ended.then(async (end) => {
       await claim.release();
@@ -142,13 +153,14 @@ async function startServer(options: {
   password: string;
   port: number | undefined;
   orphanGraceMs: number;
+  settings: readonly string[];
 }): Promise<StartedServer & { kind: EmbeddedKind; port: number }> {
-  const { directory, onProgress, programs, password, orphanGraceMs } = options;
+  const { directory, onProgress, programs, ...more } = options;
   let port = options.port !== undefined && (await isFree(options.port)) ? options.port : await freePort();
   for (const program of programs) {
     for (let attempt = 1; attempt <= PORT_ATTEMPTS; attempt += 1) {
       onProgress(`starting ${program} on 127.0.0.1:${port}, data in ${directory}`);
-      const started = await startServerChild({ program, directory, port, password, orphanGraceMs });
+      const started = await startServerChild({ ...more, program, directory, port });
       if (started.outcome === 'ready') return { ...started.server, kind: program, port };
       if (started.outcome === 'not_installed') break;
       if (started.outcome === 'failed') {
@@ -163,7 +175,7 @@ async function startServer(options: {
     }
   }
   onProgress(`starting an imitation of Redis in this process on 127.0.0.1:${port}`);
-  return { ...(await startInProcess({ port, password })), kind: 'in-process', port };
+  return { ...(await startInProcess({ port, password: options.password })), kind: 'in-process', port };
 }
 
 function urlOf({ port, password }: { port: number; password: string }): string {

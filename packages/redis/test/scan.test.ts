@@ -4,7 +4,8 @@ import { scanKeys, scanPage, unlinkByPrefix, unlinkKeys } from '../src/scan.ts';
 import { testRedis } from '../src/testing.ts';
 
 async function setup(t: TestContext) {
-  const { client, prefix } = await testRedis(t);
+  const { client, keys: keyspace } = await testRedis(t);
+  const prefix = keyspace.root('cache');
   const fill = (...keys: string[]) =>
     client.mset(Object.fromEntries(keys.map((key) => [`${prefix}${key}`, 'x'])));
   const found = async (of: string) => {

@@ -26,9 +26,14 @@ function file(t: TestContext, lua: string, name = 'script.lua'): URL {
   return pathToFileURL(join(directory, name));
 }
 
+async function setup(t: TestContext) {
+  const { client, keys } = await testRedis(t);
+  return { client, prefix: keys.root('cache') };
+}
+
 describe('a declaration', () => {
   test('puts keys and arguments in the order of the header, whatever order they are given in', async (t) => {
-    const { client, prefix } = await testRedis(t);
+    const { client, prefix } = await setup(t);
     const echo = defineScript({ source: file(t, ECHO), keys: ['first', 'second'], args: ['cost', 'limit'] });
 
     const reply = await echo.run(client, {
@@ -40,7 +45,7 @@ describe('a declaration', () => {
   });
 
   test('puts further keys and arguments behind the named ones', async (t) => {
-    const { client, prefix } = await testRedis(t);
+    const { client, prefix } = await setup(t);
     const lua =
       '-- KEYS[1] one\n-- KEYS[...] more\n-- ARGV[1] first\n-- ARGV[...] rest\nreturn { #KEYS, KEYS[3], #ARGV, ARGV[3] }';
     const script = defineScript({
@@ -62,7 +67,7 @@ describe('a declaration', () => {
   });
 
   test('carries bytes as they are', async (t) => {
-    const { client, prefix } = await testRedis(t);
+    const { client, prefix } = await setup(t);
     const lua = "-- KEYS[1] key\n-- ARGV[1] bytes\nredis.call('SET', KEYS[1], ARGV[1])";
     const script = defineScript({ source: file(t, lua), keys: ['key'], args: ['bytes'] });
     const bytes = Buffer.from([0, 255, 128, 13, 10]);
@@ -111,7 +116,7 @@ describe('a declaration', () => {
 
 describe('a Redis that has forgotten its scripts', () => {
   test('is told them again', async (t) => {
-    const { client, prefix } = await testRedis(t);
+    const { client, prefix } = await setup(t);
     const count = defineScript({ source: file(t, COUNT), keys: ['counter'], args: ['by'] });
     const input = { keys: { counter: `${prefix}:n` }, args: { by: 1 } };
     await count.run(client, input);
@@ -127,7 +132,7 @@ describe('a Redis that has forgotten its scripts', () => {
   });
 
   test('is told them again in the middle of a pipeline, each run once', async (t) => {
-    const { client, prefix } = await testRedis(t);
+    const { client, prefix } = await setup(t);
     const count = defineScript({ source: file(t, COUNT), keys: ['counter'], args: ['by'] });
     const input = { keys: { counter: `${prefix}:n` }, args: { by: 1 } };
     await count.run(client, input);
@@ -146,7 +151,7 @@ describe('a Redis that has forgotten its scripts', () => {
 });
 
 test('a pipeline made before the script was first used runs it', async (t) => {
-  const { client, prefix } = await testRedis(t);
+  const { client, prefix } = await setup(t);
   const count = defineScript({ source: file(t, COUNT), keys: ['counter'], args: ['by'] });
 
   const pipeline = client.pipeline();

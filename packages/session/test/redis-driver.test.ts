@@ -125,7 +125,7 @@ test('a session copied back into Redis after its end stays dead', async (t) => {
   const dump = await redis.client.dumpBuffer(key);
 
   await sessions.end(token);
-  await redis.client.restore(key, 0, dump);
+  await redis.admin().restore(key, 0, dump);
 
   expect(await sessions.read(token)).toBeUndefined();
 });

@@ -44,8 +44,9 @@ export async function startServerChild(options: {
   port: number;
   password: string;
   orphanGraceMs: number;
+  settings: readonly string[];
 }): Promise<ServerStart> {
-  const { program, directory, port, password, orphanGraceMs } = options;
+  const { program, directory, orphanGraceMs } = options;
   const graceSeconds = Math.ceil(orphanGraceMs / 1_000);
   // Its own process group: Ctrl-C must reach the workers alone, while they still have a Redis to report to.
   const child = spawn('/bin/sh', ['-c', WATCHED_START, program, String(graceSeconds)], {
@@ -71,7 +72,7 @@ export async function startServerChild(options: {
   };
   const firstStep = readOutput(child, lastLines);
   child.stdin.on('error', () => undefined); // A server that ended before reading its settings says why on its output.
-  child.stdin.end(settings({ port, password }));
+  child.stdin.end(settingsOf(options));
 
   const step = await Promise.race([firstStep, ended.then(() => 'ended' as const)]);
   if (step === 'ended' && child.exitCode === NOT_FOUND_STATUS) return { outcome: 'not_installed' };
@@ -86,7 +87,15 @@ export async function startServerChild(options: {
 }
 
 /** Read from standard input, so that the password shows in no list of processes. */
-function settings({ port, password }: { port: number; password: string }): string {
+function settingsOf({
+  port,
+  password,
+  settings,
+}: {
+  port: number;
+  password: string;
+  settings: readonly string[];
+}): string {
   return [
     'bind 127.0.0.1',
     `port ${port}`,
@@ -100,6 +109,7 @@ function settings({ port, password }: { port: number; password: string }): strin
     'maxmemory-policy noeviction',
     'loglevel notice',
     'logfile ""',
+    ...settings,
     '',
   ].join('\n');
 }
