@@ -103,7 +103,7 @@ describe('flushing', () => {
 
   it('leaves other services and other keys of the same Redis alone', async (t) => {
     const api = await startApi(t, await twoServices(t));
-    await api.redis.client.set(`${api.redis.prefix}:other`, 'kept');
+    await api.redis.client.set(`${api.redis.prefix}:session:other`, 'kept');
     await fill(api, ['a']);
     await fill(api, ['a'], 'second');
 
@@ -111,7 +111,7 @@ describe('flushing', () => {
 
     expect(await keysOf(api)).toEqual([]);
     expect(await keysOf(api, 'second')).toEqual(['a']);
-    expect(await api.redis.client.get(`${api.redis.prefix}:other`)).toBe('kept');
+    expect(await api.redis.client.get(`${api.redis.prefix}:session:other`)).toBe('kept');
   });
 
   it('asks for a confirmation or refuses, as its service says', async (t) => {

@@ -100,7 +100,10 @@ describe('a cache service made at run time', () => {
   });
 
   it('goes to another Redis when its host changes, and lets calls under way finish', async (t) => {
-    const other = await testServer(t);
+    // A change of the host alone leaves the user as he is.
+    const { username = 'default', password } = place();
+    const user = `user ${username} on ${password ? `>${password}` : 'nopass'} ~* &* +@all`;
+    const other = await testServer(t, { settings: ['save ""', user] });
     const api = await startApi(t);
     await created(api, { ...ORDERS, config: place() });
     const put = (value: string) =>
