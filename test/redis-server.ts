@@ -29,10 +29,9 @@ export default async function startRedis(): Promise<() => Promise<void>> {
   process.env[TEST_REDIS_ADMIN_URL] = redis.url;
   process.env[TEST_REDIS_URL] = `redis://${PRODUCT_USER}:${password}@127.0.0.1:${redis.port}/0`;
   return async () => {
-    const refused = await refusedTo(redis.url).finally(async () => {
-      await redis.stop();
-      await rm(directory, { recursive: true, force: true });
-    });
+    const refused = await refusedTo(redis.url);
+    await redis.stop();
+    await rm(directory, { recursive: true, force: true });
     if (refused.length > 0) throw new Error(`Redis has refused the product:\n${refused.join('\n')}`);
   };
 }
