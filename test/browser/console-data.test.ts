@@ -44,7 +44,7 @@ test('a cache service is made in the five steps of the published page', SLOW, as
   expect(await accessibilityFaults(page)).toEqual([]);
 
   await page.getByRole('button', { name: 'Save' }).click();
-  await expect.poll(() => page.getByRole('heading', { level: 1 }).innerText()).toBe('Orders Cache');
+  await expect.poll(() => page.getByRole('heading', { level: 1 }).innerText()).toBe('Orders Cache active');
   expect(await page.getByRole('main').innerText()).toContain(HOSTILE);
   await screenshot('console-service');
   expect(await accessibilityFaults(page)).toEqual([]);
