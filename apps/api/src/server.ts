@@ -17,6 +17,9 @@ const LIMITS = {
 const MAX_CONNECTIONS = 10_000;
 /** Neither read from nor written to: a reader of events that stalls, a peer that vanished. Above the longest poll. */
 const SILENT_SOCKET_TIMEOUT_MS = 60_000;
+const CLOSE_EVERY_MS = 50;
+/** A connection that a balancer has just opened may not have brought its request yet: it is no idle one. */
+const RESTING_MS = 1_000;
 
 export class HttpServer implements Service {
   readonly name = 'http';
@@ -25,6 +28,8 @@ export class HttpServer implements Service {
   readonly #port: number;
   readonly #leaving: AbortController;
   readonly #stopping: AbortController;
+  /** Before resting connections are closed: nothing, where nobody was to be let go in peace. */
+  #restMs = 0;
 
   /**
    * `leaving` is aborted when the process has been told to stop, so that readiness says no; `stopping` as the stop itself
@@ -71,6 +76,7 @@ export class HttpServer implements Service {
   async linger(ms: number): Promise<void> {
     this.#leaving.abort();
     await sleep(ms);
+    this.#restMs = RESTING_MS;
   }
 
   /** Takes no new connection, lets running requests finish, then closes; at the deadline it closes what is left. */
@@ -78,11 +84,15 @@ export class HttpServer implements Service {
     this.#leaving.abort();
     this.#stopping.abort();
     return new Promise((resolve) => {
-      const idle = setInterval(() => this.#server.closeIdleConnections(), 50);
+      let idle: NodeJS.Timeout | undefined;
+      const rest = setTimeout(() => {
+        idle = setInterval(() => this.#server.closeIdleConnections(), CLOSE_EVERY_MS);
+      }, this.#restMs);
       deadline.addEventListener('abort', () => this.#server.closeAllConnections());
       // After the connections of this turn have been accepted: one that is still in the line when it closes is reset.
       setImmediate(() => {
         this.#server.close(() => {
+          clearTimeout(rest);
           clearInterval(idle);
           resolve();
         });
