@@ -41,18 +41,17 @@ test('work that throws gives the lock back', async (t) => {
 test('a holder that was taken for dead knows it, and leaves the new holder its lock', async (t) => {
   const path = await lockPath(t);
   const ends: string[] = [];
-  let isNextThere = (): void => undefined;
-  const nextIsThere = new Promise<void>((resolve) => {
-    isNextThere = resolve;
-  });
+  const [slowHolds, nextHolds] = [newSignal(), newSignal()];
 
   const slow = other(50).hold(path, async (lock) => {
     await utimes(path, LONG_AGO, LONG_AGO);
-    await nextIsThere;
+    slowHolds.send();
+    await nextHolds.sent;
     ends.push(`slow ${await lock.isHeld()}`);
   });
+  await slowHolds.sent;
   await other(5_000).hold(path, async (lock) => {
-    isNextThere();
+    nextHolds.send();
     await slow;
     ends.push(`next ${await lock.isHeld()}`);
   });
@@ -106,3 +105,11 @@ test('several are held in one order, whoever names them in which', async (t) => 
 
   expect(await Promise.all(both)).toEqual([1, 2]);
 });
+
+function newSignal(): { sent: Promise<void>; send(): void } {
+  let send = (): void => undefined;
+  const sent = new Promise<void>((resolve) => {
+    send = resolve;
+  });
+  return { sent, send };
+}
