@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-/** The packages' sources, not their builds. */
-const resolve = { conditions: ['@sluice/source', 'module', 'node', 'development|production'] };
+/** The packages' sources, not their builds; of libraries what Node itself takes, which knows no `module`. */
+const resolve = { conditions: ['@sluice/source', 'node', 'development|production'] };
 
 export default defineConfig({
   ssr: { resolve },
