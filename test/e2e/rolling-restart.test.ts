@@ -109,7 +109,7 @@ it('restarts two replicas in turn behind the shipped nginx.conf: no request fail
       SLUICE_SECRET: 'a-master-secret-of-more-than-32-characters',
       SLUICE_DATA_DIR: directory,
       PORT: String(port),
-      SHUTDOWN_LINGER_SECONDS: '3',
+      SHUTDOWN_LINGER_SECONDS: '5',
       TRUSTED_PROXIES: '1',
       ACCESS_LOG: 'errors',
     };

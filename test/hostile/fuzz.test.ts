@@ -2,7 +2,16 @@ import { expect, it } from 'vitest';
 import { startApi } from '../../apps/api/test/harness.ts';
 import { fuzz } from './fuzz.ts';
 
-const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000);
+/** The same each time: what another one finds is for whoever looks for it, `npm run fuzz`. */
+const SEED = Number(process.env.FUZZ_SEED ?? 20_261_123);
+
+/** What the API has logged of requests that it failed to answer. */
+function failuresIn(log: string): string {
+  return log
+    .split('\n')
+    .filter((line) => line.includes('"status":500'))
+    .join('\n');
+}
 
 it('answers 1,000 generated requests as its own document says, and serves every route', async (t) => {
   const api = await startApi(t);
@@ -15,7 +24,7 @@ it('answers 1,000 generated requests as its own document says, and serves every 
     requests: 1_000,
   });
 
-  expect(faults).toEqual([]);
+  expect(faults, failuresIn(api.logged())).toEqual([]);
   expect(unreached).toEqual([]);
   expect(requests).toBeGreaterThanOrEqual(1_000);
 }, 120_000);

@@ -122,7 +122,8 @@ export class Requests {
         isForbidden: schema !== undefined && this.#document.fault(schema, changed) !== undefined,
       };
     };
-    const members = isObject(body) ? Object.keys(body) : [];
+    // What is `undefined` does not travel.
+    const members = isObject(body) ? Object.keys(body).filter((name) => body[name] !== undefined) : [];
     switch (fault) {
       case 'no member that is required': {
         const required = (schema && this.#document.resolve(schema).required) ?? [];

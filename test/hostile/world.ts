@@ -33,6 +33,11 @@ const service = (random: Random) => ({
   type: random.pick(['cache_redis', 'cache_local']),
   label: 'One',
 });
+const alert = (random: Random) => ({
+  name: random.pick(NAMES),
+  rule: random.pick(['oldest_age', 'failure_rate']),
+  endpoint: random.pick(NAMES),
+});
 const to = () => ({ url: 'https://example.com/hook', schedule: [0, '5s'] });
 
 /** Bodies that our own rules accept, where the schema allows more than they do. */
@@ -44,6 +49,9 @@ const BODIES: Readonly<Record<string, readonly ((random: Random) => unknown)[]>>
   replaceService: [(random) => ({ ...service(random), name: undefined })],
   patchService: [() => ({ label: 'Two' })],
   testService: [service],
+  createAlerts: [alert, (random) => ({ resource: [alert(random)] })],
+  replaceAlert: [(random) => ({ ...alert(random), name: undefined })],
+  patchAlert: [(random) => ({ quiet_seconds: random.integer(60, 600) })],
   storeValues: [
     (random) => ({ resource: [{ key: random.pick(KEYS), value: { n: random.next() }, ttl: 60 }] }),
     (random) => ({ key: random.pick(KEYS), value: null, tags: ['t'] }),
@@ -73,6 +81,7 @@ const GIVERS: Readonly<Record<string, string>> = {
   key: 'createKey',
   policy: 'createPolicies',
   service: 'createServices',
+  alert: 'createAlerts',
   endpoint: 'putEndpoint',
   scheduler: 'putScheduler',
   target: 'putTarget',
@@ -91,6 +100,7 @@ const ABOUT: readonly [RegExp, readonly string[]][] = [
   [/^(get|update|revoke|rotate)Key$/, ['key']],
   [/Policy$|Limit$/, ['policy']],
   [/^(get|patch|replace|remove|testStored)Service$/, ['service']],
+  [/^(get|patch|replace|remove|test)Alert$/, ['alert']],
   [/Endpoint$/, ['endpoint']],
   [/Scheduler$/, ['scheduler']],
   [/Target$/, ['target']],
@@ -257,6 +267,8 @@ function thingsIn(id: string, sent: Readonly<Json>, reply: Json): [string, Thing
       return [['key', { fields: { id: reply.id } }]];
     case 'createPolicies':
       return [['policy', { fields: { name: reply.name, policy: reply.name } }]];
+    case 'createAlerts':
+      return [['alert', { fields: { name: reply.name } }]];
     case 'createServices':
       return [['service', { fields: { name: reply.name } }]];
     case 'putEndpoint':

@@ -1,9 +1,12 @@
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TEST_REDIS_URL, testRedis } from '@sluice/redis/testing';
+import { TEST_REDIS_ADMIN_URL, TEST_REDIS_URL, testRedis } from '@sluice/redis/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KEY, OwnRedis, startProduct } from '../e2e/product.ts';
 import { installConsumer, type PackedPackage, packAll, ROOT, run, temporaryFolder } from './consumer.ts';
+
+/** Programs of others keep sessions and more in areas of their own, which the product's user may not touch. */
+const REDIS_URL = process.env[TEST_REDIS_ADMIN_URL] ?? process.env[TEST_REDIS_URL];
 
 let folder: string;
 let packages: PackedPackage[];
@@ -175,7 +178,7 @@ describe('the README of a package', () => {
         const { program, printed } = await readmeExample(directory);
         const file = `readme-${directory}.js`;
         await writeFile(join(project, file), program);
-        const env = { REDIS_URL: process.env[TEST_REDIS_URL], REDIS_PREFIX: `${prefix}.${directory}` };
+        const env = { REDIS_URL, REDIS_PREFIX: `${prefix}.${directory}` };
         return { directory, output: await node(file, env), printed };
       }),
     );
@@ -206,7 +209,7 @@ describe('examples/peers', () => {
     for (const part of ['', '-services', '-hono', '-express'])
       await cp(join(ROOT, `examples/peers${part}.ts`), join(project, `peers${part}.ts`));
 
-    const env = { REDIS_URL: process.env[TEST_REDIS_URL], REDIS_PREFIX: prefix };
+    const env = { REDIS_URL, REDIS_PREFIX: prefix };
     const output = await node('peers.ts', env, ['--import', 'tsx']);
 
     expect(output).toBe(`401 sign in at the shop
