@@ -35,6 +35,8 @@ const REQUEST_MAX_REDIRECTIONS = 10;
 /** Above BullMQ's drain delay (5 s) and the longest script. */
 const WORKER_SOCKET_TIMEOUT_MS = 30_000;
 const MAX_RETRY_DELAY_MS = 1_000;
+/** How often a server that loads its data is looked at. Its own estimate of how long it will take is off by seconds. */
+const LOADING_LOOK_MS = 200;
 /** A Sentinel that does not answer is passed over. */
 const SENTINEL_TIMEOUT_MS = 2_000;
 const KEEP_ALIVE_MS = 10_000;
@@ -127,6 +129,7 @@ function clientOptions({ config, profile, name }: ConnectOptions): PlainOptions 
     keepAlive: KEEP_ALIVE_MS,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     retryStrategy: retryDelayMs,
+    maxLoadingRetryTime: LOADING_LOOK_MS,
     ...(config.username !== undefined && { username: config.username }),
     ...(config.password && { password: config.password.reveal() }),
     ...(config.tls && { tls: tlsOptions(config.tls) }),

@@ -251,3 +251,20 @@ test('a client is named in the list of clients', async (t) => {
 
   expect(await client.client('GETNAME')).toBe('sluice:test');
 });
+
+test('a server that loads its data is looked at every 200 ms, whatever it says of how long it will take', async (t) => {
+  const settings = ['save ""', 'appendonly yes', 'appendfsync no', 'key-load-delay 100'];
+  const server = await testServer(t, { settings });
+  const client = server.connect('request');
+  await untilReady(client, 5_000);
+  const filling = client.pipeline();
+  for (let n = 0; n < 20_000; n += 1) filling.set(`key:${n}`, 'x');
+  await filling.exec();
+
+  await server.kill();
+  await server.start();
+  await expect.poll(() => client.status, { timeout: 5_000, interval: 20 }).toBe('ready');
+
+  const [, looks] = /cmdstat_info:calls=(\d+)/.exec(await client.info('commandstats')) ?? [];
+  expect(Number(looks)).toBeGreaterThanOrEqual(5);
+});
