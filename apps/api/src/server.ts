@@ -1,6 +1,6 @@
 /** This file owns the HTTP server: its bounds against slow and malformed clients, and its graceful stop. */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Service } from '@sluice/runtime';
 import type { Listener } from './pages.ts';
@@ -18,8 +18,8 @@ const MAX_CONNECTIONS = 10_000;
 /** Neither read from nor written to: a reader of events that stalls, a peer that vanished. Above the longest poll. */
 const SILENT_SOCKET_TIMEOUT_MS = 60_000;
 const CLOSE_EVERY_MS = 50;
-/** A connection that a balancer has just opened may not have brought its request yet: it is no idle one. */
-const RESTING_MS = 1_000;
+/** Above the 4 s after which the shipped nginx closes a connection at rest. */
+const RESTING_MS = 5_000;
 
 export class HttpServer implements Service {
   readonly name = 'http';
@@ -47,7 +47,7 @@ export class HttpServer implements Service {
     this.#leaving = options.leaving;
     this.#stopping = options.stopping;
     this.#server = createServer(LIMITS, (incoming, outgoing) => {
-      if (this.#leaving.signal.aborted) outgoing.setHeader('Connection', 'close');
+      if (this.#stopping.signal.aborted) outgoing.setHeader('Connection', 'close');
       options.listener(incoming, outgoing);
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
@@ -70,8 +70,8 @@ export class HttpServer implements Service {
   }
 
   /**
-   * Goes on serving for `ms` with every answer the last on its connection, so that whoever keeps connections - a balancer, a
-   * client - takes them elsewhere. A connection that is closed while it rests may just be given a request, which then fails.
+   * Goes on serving for `ms`, not ready, so that whoever asks turns elsewhere. Connections stay: each new one might be in
+   * the line of the listener when that closes, and be reset.
    */
   async linger(ms: number): Promise<void> {
     this.#leaving.abort();
@@ -79,7 +79,11 @@ export class HttpServer implements Service {
     this.#restMs = RESTING_MS;
   }
 
-  /** Takes no new connection, lets running requests finish, then closes; at the deadline it closes what is left. */
+  /**
+   * Takes no new connection, makes each answer the last on its own, lets running requests finish, then closes; at the
+   * deadline it closes what is left. After a linger, connections at rest are their owners' to close, for a while: one that
+   * we close may just be given a request, which then fails.
+   */
   stop(deadline: AbortSignal): Promise<void> {
     this.#leaving.abort();
     this.#stopping.abort();
@@ -91,7 +95,8 @@ export class HttpServer implements Service {
       deadline.addEventListener('abort', () => this.#server.closeAllConnections());
       // After the connections of this turn have been accepted: one that is still in the line when it closes is reset.
       setImmediate(() => {
-        this.#server.close(() => {
+        // Not HTTP's own `close`, which ends connections at rest at once.
+        NetServer.prototype.close.call(this.#server, () => {
           clearTimeout(rest);
           clearInterval(idle);
           resolve();
