@@ -3,7 +3,7 @@ import { startApi } from '../../apps/api/test/harness.ts';
 import { fuzz } from './fuzz.ts';
 
 /** The same each time: what another one finds is for whoever looks for it, `npm run fuzz`. */
-const SEED = Number(process.env.FUZZ_SEED ?? 20_261_123);
+const SEED = Number(process.env.FUZZ_SEED ?? 2);
 
 /** What the API has logged of requests that it failed to answer. */
 function failuresIn(log: string): string {
