@@ -36,6 +36,7 @@ export function addresses(options: {
     ...(firstKey === undefined ? [] : [`API key: ${firstKey}`]),
     '',
     `  docs    ${url}/docs`,
+    `  console ${url}/admin`,
     `  board   ${url}/admin/queues`,
     `  worker  ${worker}`,
     `  redis   ${redisIs}`,
