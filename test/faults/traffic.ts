@@ -1,6 +1,7 @@
 /** This file owns traffic of all sorts at a pace of its own (open loop): what is asked, what came back, how long it took. */
 import type { Door } from './door.ts';
-import { type Random, sleepUntil } from './random.ts';
+import { OpenLoop } from './open-loop.ts';
+import type { Random } from './random.ts';
 
 export interface Question {
   name: string;
@@ -45,38 +46,23 @@ export const QUESTIONS: readonly Question[] = [
 export class Traffic {
   readonly replies: Reply[] = [];
   readonly #door: Door;
-  readonly #random: Random;
-  readonly #perSecond: number;
-  readonly #calls = new Set<Promise<void>>();
-  #isStopping = false;
-  #pacing: Promise<void> | undefined;
+  readonly #loop: OpenLoop;
 
   constructor({ door, random, perSecond }: { door: Door; random: Random; perSecond: number }) {
     this.#door = door;
-    this.#random = random;
-    this.#perSecond = perSecond;
+    this.#loop = new OpenLoop({
+      everyMs: 1_000 / perSecond,
+      call: () => this.#ask(QUESTIONS[Math.floor(random() * QUESTIONS.length)] as Question),
+    });
   }
 
   start(): void {
-    this.#pacing = this.#pace();
+    this.#loop.start();
   }
 
   /** Resolves when each question has its answer, or was given up after 10 s. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
-    await this.#pacing;
-    await Promise.all(this.#calls);
-  }
-
-  async #pace(): Promise<void> {
-    const begun = Date.now();
-    for (let asked = 0; !this.#isStopping; asked += 1) {
-      await sleepUntil(begun + (asked / this.#perSecond) * 1_000);
-      const question = QUESTIONS[Math.floor(this.#random() * QUESTIONS.length)] as Question;
-      const call = this.#ask(question);
-      this.#calls.add(call);
-      void call.finally(() => this.#calls.delete(call));
-    }
+    await this.#loop.stop();
   }
 
   async #ask({ name, path, ...question }: Question): Promise<void> {

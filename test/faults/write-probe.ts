@@ -1,6 +1,6 @@
 /** This file owns the question from when to when nothing could be enqueued: a small job to each queue in turn, at an even pace. */
 import type { Door } from './door.ts';
-import { sleepUntil } from './random.ts';
+import { OpenLoop } from './open-loop.ts';
 
 interface Probe {
   queue: string;
@@ -14,27 +14,23 @@ interface Probe {
 export class WriteProbe {
   readonly probes: Probe[] = [];
   readonly #door: Door;
-  readonly #queues: readonly string[];
-  readonly #everyMs: number;
-  readonly #calls = new Set<Promise<void>>();
-  #isStopping = false;
-  #pacing: Promise<void> | undefined;
+  readonly #loop: OpenLoop;
 
   /** One job each `everyMs`, to the queues in turn. */
   constructor({ door, queues, everyMs }: { door: Door; queues: readonly string[]; everyMs: number }) {
     this.#door = door;
-    this.#queues = queues;
-    this.#everyMs = everyMs;
+    this.#loop = new OpenLoop({
+      everyMs: everyMs,
+      call: (number) => this.#send(queues[number % queues.length] as string),
+    });
   }
 
   start(): void {
-    this.#pacing = this.#pace();
+    this.#loop.start();
   }
 
   async stop(): Promise<void> {
-    this.#isStopping = true;
-    await this.#pacing;
-    await Promise.all(this.#calls);
+    await this.#loop.stop();
   }
 
   /**
@@ -61,16 +57,6 @@ export class WriteProbe {
   #between(from: number, to: number): Probe[] {
     const within = this.probes.filter(({ sentAt }) => sentAt >= from && sentAt <= to);
     return within.sort((a, b) => a.sentAt - b.sentAt);
-  }
-
-  async #pace(): Promise<void> {
-    const begun = Date.now();
-    for (let sent = 0; !this.#isStopping; sent += 1) {
-      await sleepUntil(begun + sent * this.#everyMs);
-      const call = this.#send(this.#queues[sent % this.#queues.length] as string);
-      this.#calls.add(call);
-      void call.finally(() => this.#calls.delete(call));
-    }
   }
 
   async #send(queue: string): Promise<void> {

@@ -3,8 +3,8 @@ import { userInfo } from 'node:os';
 import { TEST_REDIS_URL, testRedis } from '@sluice/redis/testing';
 import { Trail } from '@sluice/system';
 import { expect, type TestContext, test } from 'vitest';
-import { runProgram } from '../src/program.ts';
-import { dataDirectory, type Result } from './sluice.ts';
+import { run } from './running-sluice.ts';
+import { dataDirectory } from './sluice.ts';
 
 test('makes a key and shows it once; the list tells everything but the key', async (t) => {
   const { keys } = await setup(t);
@@ -135,7 +135,7 @@ test.for([
 });
 
 test('reports every fault of the environment at once, with status 2', async () => {
-  const refused = await run(['keys', 'list'], { PORT: 'http', REDIS_DATABASE: '99' });
+  const refused = await run(['keys', 'list'], { variables: { PORT: 'http', REDIS_DATABASE: '99' } });
 
   expect(refused).toMatchObject({ status: 2, stdout: '' });
   expect(refused.stderr).toMatch(/2 faults:\n.*REDIS_DATABASE: got '99'.*\n.*PORT: got 'http'/);
@@ -143,7 +143,7 @@ test('reports every fault of the environment at once, with status 2', async () =
 
 test('says within seconds that the Redis of the environment is away', async (t) => {
   const refused = await run(['keys', 'list', '--data-dir', await dataDirectory(t)], {
-    REDIS_URL: 'redis://127.0.0.1:1',
+    variables: { REDIS_URL: 'redis://127.0.0.1:1' },
   });
 
   expect(refused).toMatchObject({
@@ -181,22 +181,5 @@ async function setup(t: TestContext) {
     REDIS_PREFIX: redis.prefix,
     SLUICE_DATA_DIR: await dataDirectory(t),
   };
-  return { redis, keys: (...args: string[]) => run(['keys', ...args], variables) };
-}
-
-async function run(
-  args: readonly string[],
-  variables: Record<string, string | undefined> = {},
-): Promise<Result> {
-  const written = { stdout: '', stderr: '' };
-  const status = await runProgram(args, {
-    variables,
-    out: (text) => {
-      written.stdout += text;
-    },
-    err: (text) => {
-      written.stderr += text;
-    },
-  });
-  return { status, ...written };
+  return { redis, keys: (...args: string[]) => run(['keys', ...args], { variables }) };
 }

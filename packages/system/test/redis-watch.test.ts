@@ -32,6 +32,11 @@ async function folder(t: Context): Promise<string> {
   return directory;
 }
 
+/** What is looked for. The server is the test's own. */
+async function loseEverything(client: RedisClient): Promise<void> {
+  await client.flushdb();
+}
+
 async function setup(t: Context): Promise<Bundle> {
   const server = await testServer(t);
   const client = server.connect('request');
@@ -96,7 +101,7 @@ describe('a dataset', () => {
   it('of somebody else is told until an operator acknowledges it, to every process', async (t) => {
     const { client, watch } = await setup(t);
     const [one, other] = [await watch(), await watch({ directory: await folder(t) })];
-    await client.flushdb();
+    await loseEverything(client);
     await client.hset('t:system:dataset:queue', 'epoch', 'theirs');
     const states = () => [one.report().dataset, other.report().dataset];
     await expect.poll(states, { timeout: ALARM_MS }).toEqual(['replaced', 'replaced']);
@@ -112,7 +117,7 @@ describe('a dataset', () => {
     const { client, watch } = await setup(t);
     const known = await watch();
     const marked = await client.hgetall('t:system:dataset:queue');
-    await client.flushdb();
+    await loseEverything(client);
     await expect.poll(() => known.report().dataset, { timeout: ALARM_MS }).toBe('lost');
 
     await client.hset('t:system:dataset:queue', marked);
@@ -123,7 +128,7 @@ describe('a dataset', () => {
   it('of a Redis that the configuration names anew is no loss', async (t) => {
     const { client, watch } = await setup(t);
     (await watch()).stop();
-    await client.flushdb();
+    await loseEverything(client);
 
     expect((await watch({ target: 'another t' })).report().dataset).toBe('known');
   });

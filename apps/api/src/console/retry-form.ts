@@ -12,7 +12,10 @@ export async function orAgain<T>(
     return await work();
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
-    const reason = html`<p class="notice" data-kind="fault" role="alert">${error.message}</p>`;
-    return { ...(await again(reason)), status: 400 };
+    return { ...(await again(faultNotice(error.message))), status: 400 };
   }
+}
+
+export function faultNotice(text: string): Html {
+  return html`<p class="notice" data-kind="fault" role="alert">${text}</p>`;
 }

@@ -1,19 +1,17 @@
 /** This file owns making a cache service: its kind, its form, a test of the connection, and saving it. */
-import { DomainError } from '@sluice/runtime';
 import { connectionReport } from '../connection-report.ts';
 import { addressOf } from '../frame.ts';
 import { type Html, html } from '../html.ts';
 import type { OwnApi } from '../own-api.ts';
 import type { Page, View, Visit } from '../page.ts';
 import { actionForm, crumbs, heading } from '../parts.ts';
+import { orAgain } from '../retry-form.ts';
 import { isKind, KINDS, type Kind, serviceBody, serviceFields, valuesOf } from '../service-form.ts';
 import { MAY_CHANGE_SERVICES, NEW_SERVICE_PATH, SERVICES_PATH } from './services.ts';
 
 export function newServicePage({ api }: { api: OwnApi }): Page {
-  const again = (visit: Visit, form: URLSearchParams, told: Html, status: 200 | 400): View => ({
-    ...formView(visit, kindOf(form), { values: valuesOf(form), told }),
-    status,
-  });
+  const again = (visit: Visit, form: URLSearchParams, told: Html): View =>
+    formView(visit, kindOf(form), { values: valuesOf(form), told });
   return {
     path: NEW_SERVICE_PATH,
     needs: MAY_CHANGE_SERVICES,
@@ -24,54 +22,36 @@ export function newServicePage({ api }: { api: OwnApi }): Page {
     actions: {
       test: {
         needs: MAY_CHANGE_SERVICES,
-        async act(visit, form) {
+        act(visit, form) {
           const { name = 'test', ...body } = serviceBody(kindOf(form), form);
-          return await tried(visit, form, again, async () =>
-            again(
-              visit,
-              form,
-              connectionReport(await api.ask('testService', visit, { body: { name, ...body } })),
-              200,
-            ),
+          return orAgain(
+            async () => {
+              const test = await api.ask('testService', visit, { body: { name, ...body } });
+              return again(visit, form, connectionReport(test));
+            },
+            (reason) => again(visit, form, reason),
           );
         },
       },
       save: {
         needs: MAY_CHANGE_SERVICES,
-        async act(visit, form) {
-          return await tried(visit, form, again, async () => {
-            const { resource } = await api.ask('createServices', visit, {
-              body: serviceBody(kindOf(form), form),
-            });
-            const name = resource[0]?.name ?? '';
-            return {
-              go: `${SERVICES_PATH}/${encodeURIComponent(name)}`,
-              done: `Service ${name} is saved. Every server serves it within two seconds.`,
-            };
-          });
-        },
+        act: (visit, form) =>
+          orAgain(
+            async () => {
+              const { resource } = await api.ask('createServices', visit, {
+                body: serviceBody(kindOf(form), form),
+              });
+              const name = resource[0]?.name ?? '';
+              return {
+                go: `${SERVICES_PATH}/${encodeURIComponent(name)}`,
+                done: `Service ${name} is saved. Every server serves it within two seconds.`,
+              };
+            },
+            (reason) => again(visit, form, reason),
+          ),
       },
     },
   };
-}
-
-/** What is refused is told above the form, with what was typed still in it. */
-async function tried<T>(
-  visit: Visit,
-  form: URLSearchParams,
-  again: (visit: Visit, form: URLSearchParams, told: Html, status: 400) => View,
-  work: () => Promise<T>,
-): Promise<T | View> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof DomainError)) throw error;
-    return again(visit, form, fault(error.message), 400);
-  }
-}
-
-export function fault(message: string): Html {
-  return html`<p class="notice" data-kind="fault" role="alert">${message}</p>`;
 }
 
 function kindOf(form: URLSearchParams): Kind {

@@ -1,24 +1,20 @@
 /** This file owns one cache service: what it is, whether its Redis can be reached, changing and removing it. */
-import { DomainError } from '@sluice/runtime';
 import { connectionReport } from '../connection-report.ts';
 import { addressOf } from '../frame.ts';
 import { type Html, html } from '../html.ts';
 import type { OwnApi } from '../own-api.ts';
 import { mayDo, type Page, type View, type Visit } from '../page.ts';
 import { actionButton, actionForm, crumbs, facts, heading, instant } from '../parts.ts';
+import { faultNotice, orAgain } from '../retry-form.ts';
 import { isKind, KINDS, serviceChanges, serviceFields } from '../service-form.ts';
 import { CACHES_PATH } from './caches.ts';
-import { fault } from './new-service.ts';
 import { MAY_CHANGE_SERVICES, SERVICES_PATH, stateOf } from './services.ts';
 
 type Service = Awaited<ReturnType<typeof read>>;
 
 export function servicePage({ api }: { api: OwnApi }): Page {
   const nameOf = ({ params }: Visit) => params.name ?? '';
-  const again = async (visit: Visit, told: Html, status: 200 | 400): Promise<View> => ({
-    ...view(visit, await read(api, visit), told),
-    status,
-  });
+  const again = async (visit: Visit, told: Html): Promise<View> => view(visit, await read(api, visit), told);
   return {
     path: `${SERVICES_PATH}/:name`,
     needs: { area: 'system', verb: 'read' },
@@ -32,7 +28,6 @@ export function servicePage({ api }: { api: OwnApi }): Page {
           await again(
             visit,
             connectionReport(await api.ask('testStoredService', visit, { params: { name: nameOf(visit) } })),
-            200,
           ),
       },
       save: {
@@ -42,13 +37,13 @@ export function servicePage({ api }: { api: OwnApi }): Page {
           const body = serviceChanges(isKind(kind) ? kind : 'cache_redis', form);
           // Of whoever changed it meanwhile nothing is overwritten.
           const headers = { 'if-match': form.get('version') ?? '' };
-          try {
-            await api.ask('patchService', visit, { params: { name: nameOf(visit) }, body, headers });
-          } catch (error) {
-            if (!(error instanceof DomainError)) throw error;
-            return await again(visit, fault(error.message), 400);
-          }
-          return { go: `${SERVICES_PATH}/${encodeURIComponent(nameOf(visit))}`, done: 'Saved.' };
+          return await orAgain(
+            async () => {
+              await api.ask('patchService', visit, { params: { name: nameOf(visit) }, body, headers });
+              return { go: `${SERVICES_PATH}/${encodeURIComponent(nameOf(visit))}`, done: 'Saved.' };
+            },
+            (reason) => again(visit, reason),
+          );
         },
       },
       remove: {
@@ -85,7 +80,7 @@ function view(visit: Visit, service: Service, told?: Html): View {
 ${isChangeable && actionButton(visit, { action: addressOf(`${at}/test`), label: 'Test connection' })}</div>`,
     )}
 ${told}
-${problem !== null && fault(problem)}
+${problem !== null && faultNotice(problem)}
 <div class="cards"><section class="card">${facts([
       ['Name', html`<code>${name}</code>`],
       ['Description', service.description || '–'],
