@@ -1,17 +1,10 @@
 import { expect, it } from 'vitest';
 import { startApi } from '../../apps/api/test/harness.ts';
 import { fuzz } from './fuzz.ts';
+import { failuresIn } from './judgement.ts';
 
 /** The same each time: what another one finds is for whoever looks for it, `npm run fuzz`. */
 const SEED = Number(process.env.FUZZ_SEED ?? 2);
-
-/** What the API has logged of requests that it failed to answer. */
-function failuresIn(log: string): string {
-  return log
-    .split('\n')
-    .filter((line) => line.includes('"status":500'))
-    .join('\n');
-}
 
 it('answers 1,000 generated requests as its own document says, and serves every route', async (t) => {
   const api = await startApi(t);

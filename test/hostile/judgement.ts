@@ -1,4 +1,4 @@
-/** This file owns what is wrong with an answer, by our own document. */
+/** This file owns what is wrong with an answer, by our own document, and what the API's log says of it. */
 import { type RouteDeclaration, routes } from '@sluice/contract';
 import type { ApiDocument } from './document.ts';
 import type { Answer } from './http-client.ts';
@@ -52,6 +52,14 @@ function contentFaults(
   if (type !== 'application/json' || !media.schema) return [];
   const fault = document.fault(media.schema, parsed(text));
   return fault === undefined ? [] : [`${status} is not as its schema: ${fault}`];
+}
+
+/** What an API has logged of requests that it failed to answer. */
+export function failuresIn(log: string): string {
+  return log
+    .split('\n')
+    .filter((line) => line.includes('"status":500'))
+    .join('\n');
 }
 
 export function reasonOf({ text }: Answer): string | undefined {

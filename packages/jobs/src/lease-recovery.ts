@@ -11,7 +11,6 @@
 import type { Keyspace } from '@sluice/config';
 import type { RedisClient } from '@sluice/redis';
 import type { Clock } from '@sluice/runtime';
-import { bullCode } from './bull-code.ts';
 import { type Decision, decide } from './decision.ts';
 import { readFailure } from './failure.ts';
 import { leasedQueues, leaseKeys } from './keys.ts';
@@ -135,13 +134,8 @@ export class LeaseRecovery {
   async #end(queue: OpenQueue, [id, lost, untilMs, deferred]: TakenOver, token: string): Promise<void> {
     const { settler } = this.#options;
     const found = await settler.find(queue, id, token);
-    if (!found) return;
-    try {
-      await settler.end(queue, found.job, decisionOf(lost, untilMs, deferred));
-    } catch (error) {
-      // It took longer than we held it: the next round finds it again.
-      if (bullCode(error) === undefined) throw error;
-    }
+    // When it took longer than we held it, the next round finds it again.
+    if (found) await settler.endIfHeld(queue, found.job, decisionOf(lost, untilMs, deferred));
   }
 }
 

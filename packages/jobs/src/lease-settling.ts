@@ -49,6 +49,7 @@ export type SettleResult = { ok: true; settled: SettledLease } | { ok: false; er
 
 /** Jobs in one call: some 3 ms of Redis' time, and `unpack` holds them. */
 const MAX_CALL_JOBS = 250;
+const HAS_PENDING_CHILDREN = -4;
 const HAS_FAILED_CHILDREN = -9;
 const NOT_OURS: ReadonlySet<number | undefined> = new Set([-1, -2, -3, -6]);
 const CANCELLED = decide('cancelled', readFailure(CANCELLED_REASON).message);
@@ -122,6 +123,15 @@ export class LeaseSettler {
     return state === 'failed' && (code === 'cancelled' || code === 'expired') ? code : state;
   }
 
+  /** The same for a job that nobody waits to hear of. One whose lock has become another's, or that is gone, is left as it is. */
+  async endIfHeld(queue: OpenQueue, job: HeldJob, decision: Decision): Promise<void> {
+    try {
+      await this.end(queue, job, decision);
+    } catch (error) {
+      if (bullCode(error) === undefined) throw error;
+    }
+  }
+
   /** A leased job as it is ended by others than its holder. `null` when it is gone. */
   async find(queue: OpenQueue, id: string, token: string): Promise<(FoundHeld & { job: HeldJob }) | null> {
     const [opts, made, stacks, deferred, timestamp] = await this.#options.client.hmget(
@@ -192,13 +202,13 @@ export class LeaseSettler {
       this.#options.watch?.ended(queue.name, 'completed', '');
       return 'completed';
     } catch (error) {
-      if (bullCode(error) !== HAS_FAILED_CHILDREN) throw error;
+      const code = bullCode(error);
       const { message } = error as Error;
-      return await this.end(queue, job, {
-        kind: 'fail',
-        failure: { code: 'error', message },
-        error: undefined,
-      });
+      // A parent that goes on before its other children have ended: a failed attempt, as of a worker.
+      if (code === HAS_PENDING_CHILDREN) return await this.end(queue, job, decide('error', message));
+      if (code !== HAS_FAILED_CHILDREN) throw error;
+      const failure = { code: 'error', message } as const;
+      return await this.end(queue, job, { kind: 'fail', failure, error: undefined });
     }
   }
 

@@ -145,7 +145,7 @@ export class LeaseTaker {
       if (row.scheduler !== null) await scheduleNextOf(queue, row, row.scheduler);
       const refusal = refusals[index];
       line.begun(row.begun);
-      if (refusal) ending.push(this.#options.settler.end(queue, row.held, refusal));
+      if (refusal) ending.push(this.#options.settler.endIfHeld(queue, row.held, refusal));
       else {
         leases.push(leaseOf(queue, row));
         this.#tellWait(queue, row);
