@@ -41,3 +41,8 @@ export class BullQueues {
     );
   }
 }
+
+/** Whether BullMQ did not do what it was asked, since the job is not where it has to be: one of its `ErrorCode`. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number';
+}

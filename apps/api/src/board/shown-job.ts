@@ -1,6 +1,9 @@
 /** This file owns a job as Bull Board gets it: its actions, and of its payload what may be shown. */
 import type { JobRetryStatus, JobState, QueueJob, QueueJobJson } from '@bull-board/api/typings/app';
-import type { Job } from './bullmq.ts';
+import type { ErrorCode } from '@sluice/contract';
+import type { Jobs } from '@sluice/jobs';
+import { DomainError } from '@sluice/runtime';
+import { isRefusal, type Job } from './bullmq.ts';
 import { defined } from './defined.ts';
 import type { Redaction, Shown } from './redaction.ts';
 
@@ -9,9 +12,11 @@ export class ShownJob implements QueueJob {
   readonly repeatJobKey?: string;
   readonly #job: Job;
   readonly #redaction: Redaction;
+  readonly #jobs: Pick<Jobs, 'remove'>;
   #json: QueueJobJson | undefined;
 
-  constructor(job: Job, redaction: Redaction) {
+  constructor(job: Job, redaction: Redaction, jobs: Pick<Jobs, 'remove'>) {
+    this.#jobs = jobs;
     if (job.repeatJobKey !== undefined) this.repeatJobKey = job.repeatJobKey;
     this.#job = job;
     this.#redaction = redaction;
@@ -53,23 +58,23 @@ export class ShownJob implements QueueJob {
   }
 
   promote(): Promise<void> {
-    return this.#job.promote();
+    return unlessMoved(this.#job, this.#job.promote());
   }
 
   remove(): Promise<void> {
-    return this.#job.remove();
+    return this.#jobs.remove(this.#job.queueName, this.#job.id as string);
   }
 
   retry(state: JobRetryStatus = 'failed'): Promise<void> {
-    return retryAnew(this.#job, state);
+    return unlessMoved(this.#job, retryAnew(this.#job, state));
   }
 
   changeDelay(delay: number): Promise<void> {
-    return this.#job.changeDelay(delay);
+    return unlessMoved(this.#job, this.#job.changeDelay(delay));
   }
 
   changePriority(opts: { priority?: number; lifo?: boolean }): Promise<void> {
-    return this.#job.changePriority(opts);
+    return unlessMoved(this.#job, this.#job.changePriority(opts));
   }
 
   removeUnprocessedChildren(): Promise<void> {
@@ -87,6 +92,17 @@ export class ShownJob implements QueueJob {
     const shown = shownOf(this.#job, this.#redaction);
     const reasons = Object.entries(await this.#job.getIgnoredChildrenFailures());
     return Object.fromEntries(reasons.map(([key, reason]) => [key, shown.text('failedReason', reason)]));
+  }
+}
+
+/** What BullMQ refuses, since the job is not where the page showed it, is `job_not_in_state`. */
+async function unlessMoved({ id }: Job, act: Promise<void>): Promise<void> {
+  try {
+    await act;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    const message = `Job ${id} has moved since it was shown, or is gone; look again.`;
+    throw new DomainError<ErrorCode>('job_not_in_state', message, { cause: error });
   }
 }
 

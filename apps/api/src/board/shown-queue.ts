@@ -32,7 +32,7 @@ const JOBS_AT_ONCE = 5;
 const MAX_LOG_LINES = 100;
 
 /** What is done to many jobs at once, in bounded steps, and how they are found. */
-export type BoardJobs = Pick<Jobs, 'clean' | 'drain' | 'redrive' | 'obliterate' | 'search'>;
+export type BoardJobs = Pick<Jobs, 'clean' | 'drain' | 'redrive' | 'obliterate' | 'search' | 'remove'>;
 
 export interface ShownQueueOptions {
   queue: Queue;
@@ -93,7 +93,7 @@ export class ShownQueue extends BaseAdapter {
 
   async getJob(id: string): Promise<ShownJob | undefined> {
     const job = await this.#find(id);
-    return job && new ShownJob(job, this.#redaction);
+    return job && new ShownJob(job, this.#redaction, this.#jobs);
   }
 
   /**
@@ -239,7 +239,7 @@ export class ShownQueue extends BaseAdapter {
   #showNode(node: JobNode | undefined): ShownNode | undefined {
     if (!node?.job) return undefined;
     const children = node.children?.map((child) => this.#showNode(child));
-    return { job: new ShownJob(node.job, this.#redaction), ...(children && { children }) };
+    return { job: new ShownJob(node.job, this.#redaction, this.#jobs), ...(children && { children }) };
   }
 }
 

@@ -117,3 +117,23 @@ test('retries a failed job from its first attempt, and removes a job', async (t)
   const removed = await board.fetchAs(key, '/api/queues/mail/j_1/clean', { method: 'PUT' });
   expect([removed.status, await mail.getJob('j_1')]).toEqual([204, undefined]);
 });
+
+test('says of a job that is elsewhere by now that it is, and leaves it there', async (t) => {
+  const board = await boardUnderTest(t);
+  const key = await board.makeKey(['*']);
+  const mail = await board.queue('mail');
+  await mail.add('a', {}, { jobId: 'j_waiting' });
+  await mail.add('a', {}, { jobId: 'j_held' });
+  await board.redis.client.set(`${mail.toKey('j_held')}:lock`, 'somebody');
+  const before = await board.dump();
+
+  for (const [path, message] of [
+    ['j_waiting/promote', 'Job j_waiting has moved since it was shown, or is gone; look again.'],
+    ['j_held/clean', 'job j_held, or a child of it, is running'],
+  ]) {
+    const answer = await board.fetchAs(key, `/api/queues/mail/${path}`, { ...JSON_BODY, method: 'PUT' });
+    expect([answer.status, await answer.json()]).toEqual([409, expect.objectContaining({ message })]);
+  }
+
+  expect(await board.dump()).toEqual(before);
+});
