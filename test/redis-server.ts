@@ -2,13 +2,11 @@
  * This file owns the one Redis of a test run: started as `npm start` starts it before the first test, stopped after the last.
  * The tests are the user of docs/security.md there, and a run in which Redis has refused that user anything has failed.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { Env, readRoles } from '@sluice/config';
 import { close, connect } from '@sluice/redis';
 import { startEmbeddedRedis } from '@sluice/redis/embedded';
-import { TEST_REDIS_ADMIN_URL, TEST_REDIS_URL } from '@sluice/redis/testing';
+import { serverFolder, TEST_REDIS_ADMIN_URL, TEST_REDIS_URL } from '@sluice/redis/testing';
 import { PRODUCT_USER, productUser, refusalsOf } from './least-privilege.ts';
 
 /** `testRedis` makes the prefixes. */
@@ -19,7 +17,7 @@ const LOG_LENGTH = 1_000;
 
 export default async function startRedis(): Promise<() => Promise<void>> {
   if (process.env[TEST_REDIS_URL]) return async () => undefined;
-  const directory = await mkdtemp(join(tmpdir(), 'sluice-test-'));
+  const directory = await serverFolder('test');
   const password = 'of-the-product';
   const settings = [
     `acllog-max-len ${LOG_LENGTH}`,

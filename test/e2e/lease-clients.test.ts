@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
-import { KEY, OwnRedis, type Product, Program, startProduct, until } from './product.ts';
+import { KEY, OwnRedis, type Product, Program, SYNCED, startProduct, until } from './product.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** Heartbeats come every second. */
@@ -54,7 +54,7 @@ describe.each(CLIENTS)('$name', ({ name, needs, commandFor }) => {
       }
     }
     const suite = { onTestFinished: (cleanUp: () => Promise<void> | void) => void cleanUps.unshift(cleanUp) };
-    redis = await OwnRedis.start(suite);
+    redis = await OwnRedis.start(suite, SYNCED);
     product = await startProduct(suite, redis.url, { WORKER_QUEUES: 'elsewhere' });
   }, 120_000);
 

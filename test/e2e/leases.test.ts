@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Cleaner, KEY, OwnRedis, type Product, startProduct, until } from './product.ts';
+import { type Cleaner, KEY, OwnRedis, type Product, SYNCED, startProduct, until } from './product.ts';
 
 const QUEUE = '/queues/pull-work';
 
@@ -10,7 +10,7 @@ interface Taken {
 
 /** Servers of one installation, on one Redis. */
 async function setup(t: Cleaner, servers: number) {
-  const redis = await OwnRedis.start(t);
+  const redis = await OwnRedis.start(t, SYNCED);
   const variables = { SLUICE_SECRET: 's'.repeat(40), LEASE_CHECK_SECONDS: '1' };
   const products: Product[] = [];
   for (let n = 0; n < servers; n += 1) products.push(await startProduct(t, redis.url, variables));

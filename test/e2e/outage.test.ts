@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { type Cleaner, OwnRedis, type Product, startProduct, until } from './product.ts';
+import { type Cleaner, OwnRedis, type Product, SYNCED, startProduct, until } from './product.ts';
 
 const OUTAGES_SECONDS = [1, 7, 15];
 /** What a client may ask of us while Redis is away. */
@@ -53,7 +53,7 @@ describe('when Redis is away', () => {
     'answers every call at once for %i s, and serves and consumes again after',
     { timeout: 60_000 },
     async (seconds, t) => {
-      const redis = await OwnRedis.start(t);
+      const redis = await OwnRedis.start(t, SYNCED);
       const sink = await target(t);
       const product = await startProduct(t, redis.url, { EGRESS_ALLOW: '127.0.0.1' });
       await until(async () => ((await runJob(product, sink.url)) === 'completed' ? true : undefined));
@@ -92,7 +92,7 @@ describe('when Redis is away', () => {
   it('answers within 2 s when Redis holds the connection and says nothing', {
     timeout: 60_000,
   }, async (t) => {
-    const redis = await OwnRedis.start(t);
+    const redis = await OwnRedis.start(t, SYNCED);
     const product = await startProduct(t, redis.url);
     await until(async () => ((await product.call('/redis/a')).status === 404 ? true : undefined));
 
@@ -107,7 +107,7 @@ describe('when Redis is away', () => {
   it('starts without Redis, lives, is not ready, and serves as soon as there is one', {
     timeout: 60_000,
   }, async (t) => {
-    const redis = await OwnRedis.start(t);
+    const redis = await OwnRedis.start(t, SYNCED);
     await redis.kill();
     const product = await startProduct(t, redis.url, {}, { isReady: false });
 

@@ -4,11 +4,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { serverFolder } from '@sluice/redis/testing';
 
 export interface Cleaner {
   onTestFinished(cleanUp: () => Promise<void> | void): void;
 }
 
+/** For a Redis that the test kills: what was acknowledged is there when it is started again. */
+export const SYNCED = ['--appendonly', 'yes', '--appendfsync', 'always'];
 export const KEY = 'end-to-end-key-0123456789';
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -80,11 +83,8 @@ export class OwnRedis {
     this.#options = options;
   }
 
-  static async start(
-    t: Cleaner,
-    options: readonly string[] = ['--appendonly', 'yes', '--appendfsync', 'always'],
-  ): Promise<OwnRedis> {
-    const redis = new OwnRedis(await freePort(), await mkdtemp(join(tmpdir(), 'sluice-redis-')), options);
+  static async start(t: Cleaner, options: readonly string[] = ['--appendonly', 'yes']): Promise<OwnRedis> {
+    const redis = new OwnRedis(await freePort(), await serverFolder('redis'), options);
     t.onTestFinished(async () => {
       await redis.#program?.kill();
       await rm(redis.#directory, { recursive: true, force: true });

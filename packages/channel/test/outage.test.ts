@@ -15,7 +15,11 @@ test('every reader ends at once when Redis goes away, and comes back where it wa
   const [first] = readers;
   await channels.publish('c1', json(1), { count: 10, ms: 60_000 });
   if (first) await takeAll(first, 1);
+  // What was published has come on the subscriber connection, so that no reader looks into the log twice.
+  await clients[1]?.ping();
   const waiting = Promise.all(readers.map((reader) => reader.take(30_000)));
+  // Through the connection that the log is read by: the readers have read it, and listen.
+  await clients[0]?.ping();
 
   await server.kill();
   const left = await waiting;

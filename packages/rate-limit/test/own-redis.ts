@@ -1,12 +1,10 @@
 /** This file owns a Redis that a test may kill and freeze: a server of its own on a free port. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Env, type RedisConfig, readRoles } from '@sluice/config';
-import type { TestContext } from '@sluice/redis/testing';
+import { serverFolder, type TestContext } from '@sluice/redis/testing';
 
 export interface OwnRedis {
   port: number;
@@ -19,7 +17,7 @@ export interface OwnRedis {
 }
 
 export async function ownRedis(t: TestContext, options: readonly string[] = []): Promise<OwnRedis> {
-  const directory = await mkdtemp(join(tmpdir(), 'sluice-limit-'));
+  const directory = await serverFolder('limit');
   const port = await freePort();
   const server = spawn(
     'redis-server',

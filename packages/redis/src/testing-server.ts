@@ -1,13 +1,13 @@
 /** This file owns a Redis that a test may stop, kill and freeze: a server of its own on a free port, gone with the test. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { StandaloneConfig } from '@sluice/config';
 import { close, connect, type Profile, type RedisClient } from './connect.ts';
 import { freePort } from './embedded/port.ts';
+import { serverFolder } from './testing-folder.ts';
 
 export interface TestServer {
   readonly port: number;
@@ -44,7 +44,7 @@ export async function testServer(
   } = {},
 ): Promise<TestServer> {
   const { settings = ['save ""', 'appendonly no'], isSentinel = false, program = 'redis-server' } = options;
-  const directory = await mkdtemp(join(tmpdir(), 'sluice-server-'));
+  const directory = await serverFolder('server');
   const port = await freePort();
   const file = join(directory, 'redis.conf');
   await writeFile(file, ['bind 127.0.0.1', `port ${port}`, `dir ${directory}`, ...settings, ''].join('\n'));

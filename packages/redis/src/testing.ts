@@ -6,6 +6,7 @@ import { scanKeys, unlinkByPrefix } from './scan.ts';
 import type { TestContext } from './testing-server.ts';
 
 export { freePort } from './embedded/port.ts';
+export { serverFolder } from './testing-folder.ts';
 export { type TestContext, type TestServer, testServer } from './testing-server.ts';
 export { type TestCluster, type TestSentinel, testCluster, testSentinel } from './testing-topology.ts';
 export { waitaofProgram } from './testing-waitaof.ts';
