@@ -19,7 +19,7 @@ interface RecordRoutes<
   Word extends string,
   Words extends string,
   Params extends z.ZodObject<{ name: z.ZodType<string> }>,
-  Item extends z.ZodType,
+  Item extends z.ZodObject,
   View extends z.ZodType,
 > {
   /** The kind, as it stands in the path. */
@@ -40,7 +40,7 @@ export function recordRoutes<
   const Word extends string,
   const Words extends string,
   Params extends z.ZodObject<{ name: z.ZodType<string> }>,
-  Item extends z.ZodType,
+  Item extends z.ZodObject,
   View extends z.ZodType,
 >({
   kind,
@@ -97,7 +97,7 @@ export function recordRoutes<
       access: systemWrite,
       headers: IF_MATCH_HEADER,
       params,
-      body: { schema: item },
+      body: { schema: patchOf(item, `${word}Patch`) },
       replies: one,
       errors: [...recordErrors, ...errors],
     }),
@@ -129,6 +129,24 @@ export function recordRoutes<
       errors: [...recordErrors],
     }),
   };
+}
+
+/** The same with `null` for whatever a JSON Merge Patch (RFC 7396) is to take away. */
+function patchOf<Item extends z.ZodObject>(item: Item, id?: string): Item {
+  const shape = Object.entries(item.shape).map(([name, member]) => [name, removable(member as z.ZodType)]);
+  const patch = z.looseObject(Object.fromEntries(shape) as z.ZodRawShape);
+  // Its members are unknown to the compiler either way.
+  return (id === undefined ? patch : patch.meta({ id })) as unknown as Item;
+}
+
+function removable(member: z.ZodType): z.ZodType {
+  const inner = member instanceof z.ZodOptional ? member.unwrap() : member;
+  if (inner instanceof z.ZodObject) return patchOf(inner).nullish();
+  const { type, ...rest } = member.meta() ?? {};
+  return z
+    .unknown()
+    .optional()
+    .meta({ ...rest, type: [type, 'null'] } as Record<string, unknown>);
 }
 
 /** A member that is told here and judged by the rules of its kind. */
