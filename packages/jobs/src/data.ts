@@ -19,11 +19,11 @@ export function check<T>(schema: z.ZodType<T>, value: unknown, at: readonly stri
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map(({ path, message }) => ({
-    path: [...at, ...path].map(String),
+    path: [...at, ...path].join('.'),
     message,
   }));
   const first = issues[0];
-  throw new DomainError<JobsErrorCode>('job_invalid', `${first?.path.join('.')}: ${first?.message}`, {
+  throw new DomainError<JobsErrorCode>('job_invalid', `${first?.path}: ${first?.message}`, {
     details: { issues },
   });
 }

@@ -82,6 +82,29 @@ describe('a flow', () => {
     });
   }
 
+  it('fails a parent that ends before its other children have', async (t) => {
+    const { jobs, bullWorker } = await setup(t);
+    const added = await jobs.flows.add({
+      queue: 'q',
+      name: 'parent',
+      children: [
+        { queue: 'q', name: 'bad', onFailure: 'continue_parent' },
+        { queue: 'parts', name: 'slow', onFailure: 'continue_parent' },
+      ],
+    });
+
+    const waiting = jobs.waitForResult('q', added.id, { timeoutMs: 8_000 });
+    bullWorker('q', ({ name }) => {
+      if (name === 'bad') throw new Error('broken');
+      return 'built';
+    });
+
+    expect(await waiting).toMatchObject({
+      kind: 'failed',
+      error: { message: `Job ${added.id} has pending dependencies. moveToFinished` },
+    });
+  });
+
   it('can be cancelled whole', async (t) => {
     const { jobs } = await setup(t);
     const added = await jobs.flows.add({
