@@ -4,7 +4,7 @@ import type { Sent } from './http-client.ts';
 import { HALF_SURROGATES, OTHER_TYPES, POISON_IDS } from './poison.ts';
 import type { Random } from './random.ts';
 import type { Values } from './values.ts';
-import type { World } from './world.ts';
+import type { Errand, World } from './world.ts';
 
 export interface FuzzRequest {
   operation: Operation;
@@ -53,9 +53,13 @@ export class Requests {
   }
 
   /** A request to `operation`; with `fault` broken in that way, or in another when it has nothing of the kind. */
-  make(operation: Operation, fault?: Fault): FuzzRequest {
+  make(
+    operation: Operation,
+    { fault, errand }: { fault: Fault | undefined; errand: Errand | undefined },
+  ): FuzzRequest {
     const random = this.#random;
-    const thing = fault === undefined || random.chance(0.8) ? this.#world.thingFor(operation) : undefined;
+    const isAboutSomething = fault === undefined || random.chance(0.8);
+    const thing = isAboutSomething ? this.#world.thingFor(operation, errand) : undefined;
     const known = thing?.fields ?? {};
     const path: Json = {};
     const query: Json = {};
@@ -68,14 +72,13 @@ export class Requests {
       else query[name] = value;
     }
     const headers: Record<string, string> = { 'X-DreamFactory-API-Key': this.#key, ...thing?.headers };
-    const body = this.#body(operation, known);
+    const body = this.#body(operation, known, errand !== undefined);
     const draft: Draft = { method: operation.method, path, query, headers, body: undefined };
     if (body !== undefined) {
       headers['Content-Type'] = 'application/json';
-      draft.body = JSON.stringify(body);
+      draft.body = JSON.stringify(confined(operation, body));
     }
     const broken = fault === undefined ? undefined : this.#break(draft, operation, body, fault);
-    if (operation.path.startsWith('/api/v2/system/limit')) draft.body = forNobody(draft.body);
     return {
       operation,
       fault: broken?.fault,
@@ -90,10 +93,11 @@ export class Requests {
     };
   }
 
-  #body({ body, ...operation }: Operation, known: Readonly<Json>): unknown {
+  #body({ body, ...operation }: Operation, known: Readonly<Json>, isErrand: boolean): unknown {
     if (!body || (!body.isRequired && this.#random.chance(0.5))) return undefined;
     const { id } = operation;
-    const whole = this.#random.chance(0.6) ? this.#world.bodyFor({ ...operation, body }) : undefined;
+    const isWhole = isErrand || this.#random.chance(0.6);
+    const whole = isWhole ? this.#world.bodyFor({ ...operation, body }) : undefined;
     const value = whole ?? this.#values.of(body.schema);
     if (id === 'completeLeases') {
       return known.lease === undefined
@@ -102,9 +106,9 @@ export class Requests {
     }
     const members = this.#document.resolve(body.schema).properties ?? {};
     if (!isObject(value)) return value;
-    const own = Object.entries(known).filter(([name]) => name in members);
-    const made = { ...value, ...Object.fromEntries(own) };
-    return made;
+    if (isErrand && Array.isArray(value.resource)) return { resource: value.resource.map(named(known)) };
+    const own = Object.entries(known).filter(([name]) => name in members && (!isErrand || name in value));
+    return { ...value, ...Object.fromEntries(own) };
   }
 
   #break(
@@ -115,18 +119,24 @@ export class Requests {
   ): { fault: Fault; isForbidden: boolean } {
     const random = this.#random;
     const { schema } = operation.body ?? {};
-    const write = (changed: unknown) => {
+    // With `merge` a body is a JSON Merge Patch of the value itself, in words of the document.
+    const isSchemas = schema !== undefined && !('merge' in draft.query);
+    const write = (broken: unknown) => {
+      const changed = confined(operation, broken);
       draft.body = JSON.stringify(changed);
       return {
         fault,
-        isForbidden: schema !== undefined && this.#document.fault(schema, changed) !== undefined,
+        isForbidden: isSchemas && this.#document.fault(schema, changed) !== undefined,
       };
     };
-    // What is `undefined` does not travel.
-    const members = isObject(body) ? Object.keys(body).filter((name) => body[name] !== undefined) : [];
+    // What is `undefined` does not travel, and what the path says is not read in the body.
+    const isRead = (name: string) => !(name in draft.path);
+    const members = isObject(body)
+      ? Object.keys(body).filter((name) => body[name] !== undefined && isRead(name))
+      : [];
     switch (fault) {
       case 'no member that is required': {
-        const required = (schema && this.#document.resolve(schema).required) ?? [];
+        const required = (schema && this.#document.resolve(schema).required?.filter(isRead)) ?? [];
         if (!isObject(body) || required.length === 0) break;
         const left = { ...body };
         delete left[random.pick(required)];
@@ -195,21 +205,20 @@ export class Requests {
   }
 }
 
-/** The policies of a body, for requests that nobody makes: one for everybody's would end the run. */
-function forNobody(body: string | undefined): string | undefined {
-  const confine = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(confine);
-    if (!isObject(value)) return value;
-    if (Array.isArray(value.resource)) return { ...value, resource: value.resource.map(confine) };
-    // One that counts nothing of requests is for those who ask by name.
-    return 'by' in value ? { ...value, match: { route: ['GET /nowhere'] } } : value;
-  };
-  try {
-    return body && JSON.stringify(confine(JSON.parse(body)));
-  } catch {
-    // Not JSON, and meant to be.
-    return body;
-  }
+/** Those members of an item that it has, as they are known. */
+const named = (known: Readonly<Json>) => (item: unknown) =>
+  isObject(item)
+    ? { ...item, ...Object.fromEntries(Object.entries(known).filter(([name]) => name in item)) }
+    : item;
+
+/** A body whose policies are for requests that nobody makes: one for everybody's would end the run. */
+function confined(operation: Operation, body: unknown): unknown {
+  if (!operation.path.startsWith('/api/v2/system/limit')) return body;
+  if (Array.isArray(body)) return body.map((each) => confined(operation, each));
+  if (!isObject(body)) return body;
+  if (Array.isArray(body.resource)) return { ...body, resource: confined(operation, body.resource) };
+  // One that counts nothing of requests is for those who ask by name.
+  return 'by' in body ? { ...body, match: { route: ['GET /nowhere'] } } : body;
 }
 
 interface Draft {

@@ -12,6 +12,14 @@ export interface Thing {
   headers?: Readonly<Record<string, string>>;
 }
 
+/** Requests that follow from each other, about things of names that no others use. */
+export interface Errand {
+  /** For every field that names something. */
+  names: Readonly<Record<string, string>>;
+  /** What its requests have made, by kind. */
+  things: Map<string, Thing>;
+}
+
 type Json = Record<string, unknown>;
 
 const MAX_THINGS = 40;
@@ -86,7 +94,17 @@ const GIVERS: Readonly<Record<string, string>> = {
   scheduler: 'putScheduler',
   target: 'putTarget',
   flow: 'addFlow',
+  value: 'createValue',
 };
+
+/** What has to be there first beside what they are about. */
+const NEEDS: Readonly<Record<string, string>> = {
+  getQueue: 'enqueueJobs',
+  takeLeases: 'enqueueJobs',
+  createAlerts: 'putEndpoint',
+};
+/** Fields that name a thing of their sender's choice. */
+const NAMING = ['queue', 'id', 'name', 'endpoint', 'key', 'user_id', 'policy', 'channel'];
 
 /** Which things a request is about. The first that fits its operation. */
 const ABOUT: readonly [RegExp, readonly string[]][] = [
@@ -106,6 +124,7 @@ const ABOUT: readonly [RegExp, readonly string[]][] = [
   [/Target$/, ['target']],
   [/^getFlow$/, ['flow']],
   [/Job|getJobResult/, ['job']],
+  [/^(read|update|patch|remove)Value$/, ['value']],
 ];
 
 export class World {
@@ -113,21 +132,36 @@ export class World {
   readonly #things = new Map<string, Thing[]>();
   /** The keys that must go on opening doors. */
   readonly #ownKeyIds: ReadonlySet<string>;
+  #errands = 0;
 
   constructor(options: { random: Random; ownKeyIds: readonly string[] }) {
     this.#random = options.random;
     this.#ownKeyIds = new Set(options.ownKeyIds);
   }
 
+  /** One of its own names. */
+  errand(): Errand {
+    this.#errands += 1;
+    const own = `e${this.#errands}`;
+    return { names: Object.fromEntries(NAMING.map((name) => [name, own])), things: new Map() };
+  }
+
   /** Something that this operation can be about; `undefined` when nothing is known yet. */
-  thingFor({ id }: Operation): Thing | undefined {
+  thingFor({ id }: Operation, errand?: Errand): Thing | undefined {
+    const kinds = ABOUT.find(([pattern]) => pattern.test(id))?.[1] ?? [];
+    if (errand) {
+      const { fields = {}, headers = {} } = errand.things.get(kinds[0] ?? '') ?? {};
+      return {
+        fields: { ...errand.names, ...fields },
+        headers: { ...headers, ...(id === 'obliterateQueue' && { 'X-Confirm': errand.names.queue }) },
+      };
+    }
     // One policy stays for those who ask it.
     if (id === 'removePolicy') return { fields: { name: NAMES[2] } };
     if (id === 'obliterateQueue') {
       const queue = this.#random.pick(QUEUES);
       return { fields: { queue, force: true }, headers: { 'X-Confirm': queue } };
     }
-    const kinds = ABOUT.find(([pattern]) => pattern.test(id))?.[1] ?? [];
     for (const kind of kinds) {
       const things = this.#things.get(kind) ?? [];
       // The newest is the one that is likely still there.
@@ -136,11 +170,11 @@ export class World {
     return undefined;
   }
 
-  /** The operation that makes what this one is about. */
-  giverOf({ id }: Operation): string | undefined {
+  /** The operations that make what this one is about, in their order. */
+  before(id: string): string[] {
     const [kind] = ABOUT.find(([pattern]) => pattern.test(id))?.[1] ?? [];
-    const giver = kind && GIVERS[kind];
-    return giver === id ? undefined : giver;
+    const giver = NEEDS[id] ?? (kind && GIVERS[kind]);
+    return giver === undefined || giver === id ? [] : [...this.before(giver), giver];
   }
 
   readonly hints: Hints = (name) => this.#hints[name] ?? [];
@@ -152,13 +186,17 @@ export class World {
   }
 
   /** Remembers what an answer of 2xx has made. */
-  learn(operation: Operation, sent: Readonly<Json>, answer: unknown): void {
+  learn(operation: Operation, sent: Readonly<Json>, answer: unknown, errand?: Errand): void {
     const reply = (typeof answer === 'object' && answer !== null ? answer : {}) as Json;
     const listed = Array.isArray(reply.resource) ? (reply.resource as Json[]) : [reply];
     for (const each of listed) {
       if (typeof each !== 'object' || each === null) continue;
       for (const [kind, thing] of thingsIn(operation.id, sent, each)) {
         if (kind === 'key' && this.#ownKeyIds.has(String(thing.fields.id))) continue;
+        if (errand) {
+          errand.things.set(kind, thing);
+          continue;
+        }
         const things = this.#things.get(kind) ?? [];
         things.push(thing);
         if (things.length > MAX_THINGS) things.shift();
@@ -273,6 +311,8 @@ function thingsIn(id: string, sent: Readonly<Json>, reply: Json): [string, Thing
       return [['service', { fields: { name: reply.name } }]];
     case 'putEndpoint':
       return [['endpoint', { fields: { endpoint: sent.endpoint } }]];
+    case 'createValue':
+      return [['value', { fields: { service: sent.service, key: sent.key } }]];
     case 'putScheduler':
       return [['scheduler', { fields: { queue, id: sent.id } }]];
     case 'putTarget':
