@@ -1,15 +1,9 @@
 import { expect, it } from 'vitest';
-import type { Jobs } from '../src/jobs.ts';
+import { QUEUE, leases as settings, takeOne } from './leasing.ts';
 import { setup } from './setup.ts';
 
-const QUEUE = 'work';
-const leases = { secret: Buffer.alloc(32, 7), checkMs: 60_000 };
-
-async function takeOne(jobs: Jobs) {
-  const [taken] = await jobs.leases.take(QUEUE, { count: 1, leaseMs: 30_000, holder: 'k' });
-  if (!taken) throw new Error('there was no job to take');
-  return { ...taken, facts: jobs.leases.open(taken.lease, 'k') };
-}
+/** Nothing that is lost is looked for meanwhile. */
+const leases = { ...settings, checkMs: 60_000 };
 
 for (const lost of ['lock', 'job'] as const) {
   it(`hands out the others when an expired job loses its ${lost} before it has been ended`, async (t) => {

@@ -3,12 +3,18 @@ import { type TestContext, testRedis } from '@sluice/redis/testing';
 import { createLog } from '@sluice/runtime';
 import { type Job, type JobsOptions, Queue } from 'bullmq';
 import { vi } from 'vitest';
+import { z } from 'zod';
 import type { AttemptFacts, Outcome } from '../src/attempt.ts';
 import { Catalog } from '../src/catalog.ts';
-import type { JobDefinition } from '../src/define.ts';
+import { defineJob, type JobDefinition } from '../src/define.ts';
 import { JobWorker, type JobWorkerOptions } from '../src/worker.ts';
 
 export const QUEUE = 'work';
+export const double: JobDefinition = defineJob({
+  name: 'double',
+  payload: z.object({ n: z.number() }),
+  run: ({ n }) => ({ twice: n * 2 }),
+});
 export const silent = createLog({ name: 'test', level: 'silent' });
 
 /** `settings` go for every worker that `work` starts. */
