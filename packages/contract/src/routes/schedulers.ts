@@ -76,8 +76,8 @@ export const schedulers = {
       carried: ['data'],
     },
     replies: { 200: { description: 'The scheduler', schema: schedulerView } },
-    // Not found: removed by somebody else before it was read back.
-    errors: ['job_invalid', 'scheduler_not_found'],
+    // Not found: removed by somebody else before it was read back. Locked: its next job is there from one before it.
+    errors: ['job_invalid', 'scheduler_not_found', 'job_locked'],
   }),
   removeScheduler: route({
     id: 'removeScheduler',
