@@ -215,7 +215,7 @@ describe.each(DRIVERS)('the published page, CACHE_DRIVER=%s', (driver) => {
 describe('the published page, Redis away', () => {
   it('error table: 500 Connection refused', async (t) => {
     const server = await testServer(t);
-    const api = await startApi(t, { CACHE_URL: `redis://127.0.0.1:${server.port}/0` });
+    const api = await startApi(t, { CACHE_URL: server.url });
     await server.stop();
 
     for (const [path, init] of EVERY_CALL) {

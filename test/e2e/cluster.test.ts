@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { keyspace } from '@sluice/config';
 import type { Redis } from '@sluice/redis';
-import { type TestCluster, type TestServer, testCluster } from '@sluice/redis/testing';
+import { ADMIN_PASSWORD, type TestCluster, type TestServer, testCluster } from '@sluice/redis/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { httpGuide, type Replay, ROOT, replay } from './document.ts';
 import { Program } from './product.ts';
@@ -19,7 +19,7 @@ let masters: Redis[];
 beforeAll(async () => {
   const t = { onTestFinished: (cleanUp: () => Promise<void> | void) => void cleanUps.unshift(cleanUp) };
   redis = await testCluster(t, { replicas: 1, settings: ['cluster-require-full-coverage no'] });
-  masters = redis.masters.map((server) => server.connect('worker') as Redis);
+  masters = redis.masters.map((server) => server.admin() as Redis);
   replayed = await replay(t, await httpGuide(), clusterVariables(redis));
 }, 120_000);
 
@@ -201,14 +201,25 @@ describe('on a Cluster of three masters with replicas', () => {
 
 /** As `redis-cli --cluster reshard` does it. */
 async function moveSlot(slot: number, from: TestServer, to: TestServer): Promise<void> {
-  const [source, target] = [from.connect('worker') as Redis, to.connect('worker') as Redis];
+  const [source, target] = [from.admin() as Redis, to.admin() as Redis];
   const [sourceId, targetId] = [await source.cluster('MYID'), await target.cluster('MYID')];
   await target.cluster('SETSLOT', slot, 'IMPORTING', sourceId);
   await source.cluster('SETSLOT', slot, 'MIGRATING', targetId);
   for (;;) {
     const found = await source.cluster('GETKEYSINSLOT', slot, 10);
     if (found.length === 0) break;
-    await source.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...found);
+    await source.call(
+      'MIGRATE',
+      '127.0.0.1',
+      to.port,
+      '',
+      0,
+      5_000,
+      'AUTH',
+      ADMIN_PASSWORD,
+      'KEYS',
+      ...found,
+    );
   }
   await target.cluster('SETSLOT', slot, 'NODE', targetId);
   await source.cluster('SETSLOT', slot, 'NODE', targetId);

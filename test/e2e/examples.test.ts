@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { guardedServer } from '@sluice/redis/testing';
 import { describe, expect, it } from 'vitest';
 import { KEY, OwnRedis, Program, startProduct } from './product.ts';
 
@@ -65,7 +66,7 @@ shop:  nobody is signed in
 
 /** What an example prints that needs a Redis and no product. It ends, and so do the processes it started. */
 async function runWithRedis(t: Parameters<typeof OwnRedis.start>[0], file: string): Promise<string> {
-  const redis = await OwnRedis.start(t);
+  const redis = await OwnRedis.start(t, [], guardedServer({ isAnyKey: true }));
   const example = new Program(
     process.execPath,
     ['--conditions=@sluice/source', '--import', 'tsx', `examples/${file}`],

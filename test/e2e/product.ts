@@ -4,7 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { serverFolder } from '@sluice/redis/testing';
+import { Secret, type StandaloneConfig } from '@sluice/config';
+import {
+  ADMIN_PASSWORD,
+  argumentsOf,
+  guardedServer,
+  productUrl,
+  Refusals,
+  serverFolder,
+} from '@sluice/redis/testing';
 
 export interface Cleaner {
   onTestFinished(cleanUp: () => Promise<void> | void): void;
@@ -73,28 +81,64 @@ export class Program {
 /** A redis-server of the test's own, which it may stop, kill, freeze and start again on the same port and data. */
 export class OwnRedis {
   readonly port: number;
+  readonly #guard: readonly string[];
+  readonly #refusals: Refusals;
+  #isFrozen = false;
   readonly #directory: string;
   readonly #options: readonly string[];
   #program: Program | undefined;
 
-  private constructor(port: number, directory: string, options: readonly string[]) {
+  private constructor(options: {
+    port: number;
+    directory: string;
+    options: readonly string[];
+    guard: readonly string[];
+  }) {
+    const { port, directory } = options;
     this.port = port;
+    this.#guard = options.guard;
+    this.#refusals = new Refusals(this.adminConfig);
     this.#directory = directory;
-    this.#options = options;
+    this.#options = options.options;
   }
 
-  static async start(t: Cleaner, options: readonly string[] = ['--appendonly', 'yes']): Promise<OwnRedis> {
-    const redis = new OwnRedis(await freePort(), await serverFolder('redis'), options);
+  /**
+   * The product is the user of docs/security.md there, and a test in which Redis has refused him anything has failed; `guard`
+   * are the lines that make him. Without any it is a Redis as it comes, where everybody may everything.
+   */
+  static async start(
+    t: Cleaner,
+    options: readonly string[] = ['--appendonly', 'yes'],
+    guard: readonly string[] = guardedServer({ prefix: 'dreamfactory' }),
+  ): Promise<OwnRedis> {
+    const place = { port: await freePort(), directory: await serverFolder('redis') };
+    const redis = new OwnRedis({ ...place, options, guard });
     t.onTestFinished(async () => {
-      await redis.#program?.kill();
-      await rm(redis.#directory, { recursive: true, force: true });
+      redis.thaw();
+      try {
+        await redis.#collect();
+      } finally {
+        await redis.#program?.kill();
+        await rm(redis.#directory, { recursive: true, force: true });
+      }
+      redis.#refusals.assertNone();
     });
     await redis.start();
     return redis;
   }
 
+  /** How the product enters. */
   get url(): string {
-    return `redis://127.0.0.1:${this.port}/0`;
+    return this.#guard.length > 0 ? productUrl(this.port) : `redis://127.0.0.1:${this.port}/0`;
+  }
+
+  /** How somebody enters who may everything. */
+  get adminConfig(): StandaloneConfig {
+    return {
+      ...{ kind: 'standalone', host: '127.0.0.1', port: this.port, database: 0 },
+      ...{ username: undefined, tls: undefined },
+      password: this.#guard.length > 0 ? new Secret(ADMIN_PASSWORD) : undefined,
+    };
   }
 
   async start(): Promise<void> {
@@ -108,6 +152,7 @@ export class OwnRedis {
       '--dir',
       this.#directory,
       ...this.#options,
+      ...argumentsOf(this.#guard),
     ];
     this.#program = new Program('redis-server', args, process.env, this.#directory);
     await this.#program.says(/Ready to accept connections/);
@@ -115,16 +160,24 @@ export class OwnRedis {
 
   /** Gone at once, its port closed. */
   async kill(): Promise<void> {
+    await this.#collect();
     await this.#program?.kill('SIGKILL');
   }
 
   /** Holds connections open and answers nothing. */
   freeze(): void {
+    this.#isFrozen = true;
     this.#program?.signal('SIGSTOP');
   }
 
   thaw(): void {
+    this.#isFrozen = false;
     this.#program?.signal('SIGCONT');
+  }
+
+  /** One that answers nobody takes its log with it. */
+  async #collect(): Promise<void> {
+    if (this.#guard.length > 0 && this.#program?.isRunning && !this.#isFrozen) await this.#refusals.collect();
   }
 }
 

@@ -44,7 +44,7 @@ describe('on a master with two replicas behind three Sentinels', () => {
     t.onTestFinished(() => traffic.stop());
     await expect.poll(() => traffic.acknowledged.length, { timeout: 10_000 }).toBeGreaterThan(40);
     const before = [...traffic.acknowledged];
-    const master = redis.master.connect('worker');
+    const master = redis.master.admin();
     // Everything written up to here is with both replicas.
     expect(await master.call('WAIT', 2, 5_000)).toBe(2);
 

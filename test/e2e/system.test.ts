@@ -20,7 +20,7 @@ describe('a cache service made at run time', () => {
     timeout: 90_000,
   }, async (t) => {
     const redis = await OwnRedis.start(t);
-    const guarded = await OwnRedis.start(t, ['--requirepass', PASSWORD]);
+    const guarded = await OwnRedis.start(t, ['--requirepass', PASSWORD], []);
     const product = await startProduct(t, redis.url, { EGRESS_ALLOW: '127.0.0.1' });
     await until(async () => (await product.call('/queues')).ok || undefined);
     const config = { host: '127.0.0.1', port: guarded.port, password: PASSWORD };

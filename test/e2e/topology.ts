@@ -8,7 +8,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { TestCluster, TestSentinel } from '@sluice/redis/testing';
+import {
+  ADMIN_PASSWORD,
+  PRODUCT_ENTRY,
+  PRODUCT_PASSWORD,
+  PRODUCT_USER,
+  type TestCluster,
+  type TestSentinel,
+} from '@sluice/redis/testing';
 import { ROOT } from './document.ts';
 import { type Cleaner, KEY, type Product } from './product.ts';
 
@@ -18,6 +25,7 @@ const IN_REDIS = {
   SESSION_DRIVER: 'redis',
   QUEUE_DRIVER: 'redis',
   EGRESS_ALLOW: '127.0.0.1',
+  ...PRODUCT_ENTRY,
 };
 
 /** The first Sentinel at the port that is for all of them, the others with ports of their own. */
@@ -29,6 +37,8 @@ export function sentinelVariables({ config }: TestSentinel): Record<string, stri
     REDIS_SENTINEL_HOST: hosts.join(),
     REDIS_SENTINEL_PORT: String(first?.port),
     REDIS_SENTINEL_MASTER: config.master,
+    REDIS_SENTINEL_USERNAME: PRODUCT_USER,
+    REDIS_SENTINEL_PASSWORD: PRODUCT_PASSWORD,
   };
 }
 
@@ -114,6 +124,14 @@ export async function board(
   return { status: answer.status, body: isJson ? JSON.parse(text) : text };
 }
 
+/** Of who examines Redis, and may more than what he examines it for. */
+const EXAMINER = {
+  REDIS_USERNAME: 'default',
+  REDIS_PASSWORD: ADMIN_PASSWORD,
+  REDIS_SENTINEL_USERNAME: 'default',
+  REDIS_SENTINEL_PASSWORD: ADMIN_PASSWORD,
+};
+
 interface DoctorReport {
   status: number;
   findings: { id: string; role: string; severity: string; evidence: string }[];
@@ -124,7 +142,13 @@ export async function doctor(
   { directory }: Product,
 ): Promise<DoctorReport> {
   const main = join(ROOT, 'apps/cli/dist/main.js');
-  const env = { PATH: process.env.PATH, HOME: directory, SLUICE_DATA_DIR: directory, ...variables };
+  const env = {
+    PATH: process.env.PATH,
+    HOME: directory,
+    SLUICE_DATA_DIR: directory,
+    ...variables,
+    ...EXAMINER,
+  };
   const run = promisify(execFile)(process.execPath, [main, 'doctor', '--json'], { env, cwd: directory });
   const { stdout } = await run.catch((error: { stdout: string }) => error);
   return JSON.parse(stdout) as DoctorReport;

@@ -98,15 +98,10 @@ describe('a trace', () => {
 
     const done = await product.call(JOB, { method: 'POST', headers, json });
     const { id } = (await done.json()) as { id: string };
-    const { stdout } = spawnSync('redis-cli', [
-      '-p',
-      String(redis.port),
-      '--scan',
-      '--pattern',
-      `*:mail:${id}`,
-    ]);
+    const entry = ['--no-auth-warning', '-u', redis.url];
+    const { stdout } = spawnSync('redis-cli', [...entry, '--scan', '--pattern', `*:mail:${id}`]);
     const key = String(stdout).trim();
-    const stored = spawnSync('redis-cli', ['-p', String(redis.port), 'HGETALL', key]).stdout.toString();
+    const stored = spawnSync('redis-cli', [...entry, 'HGETALL', key]).stdout.toString();
 
     expect(done.ok).toBe(true);
     expect(stored).toContain('example.echo');

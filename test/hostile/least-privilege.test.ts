@@ -1,10 +1,9 @@
 import { Secret } from '@sluice/config';
 import { untilReady } from '@sluice/redis';
-import { type TestServer, testServer } from '@sluice/redis/testing';
+import { publishedLines, refusalsOf, type TestServer, testServer } from '@sluice/redis/testing';
 import { expect, it } from 'vitest';
 import { startApi } from '../../apps/api/test/harness.ts';
 import { product } from '../../apps/worker/test/worker-process.ts';
-import { publishedLines, refusalsOf } from '../least-privilege.ts';
 import { fuzz } from './fuzz.ts';
 
 const PUBLISHED = ['rename-command FLUSHDB ""', 'rename-command FLUSHALL ""', 'rename-command DEBUG ""'];

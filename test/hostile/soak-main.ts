@@ -48,7 +48,7 @@ try {
   const product = await startProduct(cleaner, redis.url, { ACCESS_LOG: 'errors', SESSION_DRIVER: 'redis' });
   const minutes = Number(values.minutes);
   const say = (sample: Sample) => process.stderr.write(`${JSON.stringify(sample)}\n`);
-  samples = await soak({ product, redisPort: redis.port, minutes, say });
+  samples = await soak({ product, redis: redis.adminConfig, minutes, say });
 } finally {
   for (const cleanUp of cleanUps) await cleanUp();
 }

@@ -1,6 +1,7 @@
 /** This file owns a paced load over everything the API does, and what is looked at while it lasts. */
 import { readdirSync } from 'node:fs';
 import { setTimeout as later } from 'node:timers/promises';
+import type { StandaloneConfig } from '@sluice/config';
 import { connect, type RedisClient } from '@sluice/redis';
 import type { Product } from '../e2e/product.ts';
 import { rssMiB } from './overload.ts';
@@ -31,22 +32,12 @@ const KEPT_JOBS = { retain: { count: 200 } };
 /** Loads `product` for `minutes` and samples it. */
 export async function soak(options: {
   product: Product;
-  redisPort: number;
+  redis: StandaloneConfig;
   minutes: number;
   say: (sample: Sample) => void;
 }): Promise<Sample[]> {
-  const { product, redisPort, minutes, say } = options;
-  const redis = connect({
-    config: {
-      kind: 'standalone',
-      host: '127.0.0.1',
-      port: redisPort,
-      database: 0,
-      ...{ username: undefined, password: undefined, tls: undefined },
-    },
-    profile: 'worker',
-    name: 'soak',
-  });
+  const { product, minutes, say } = options;
+  const redis = connect({ config: options.redis, profile: 'worker', name: 'soak' });
   const samples: Sample[] = [];
   const startedAt = performance.now();
   const endsAt = startedAt + minutes * 60_000;

@@ -94,7 +94,7 @@ describe('operations of a cache service', () => {
 
   it('a wait for a lease ends at once when Redis is away', async (t) => {
     const server = await testServer(t);
-    const api = await startApi(t, { CACHE_URL: `redis://127.0.0.1:${server.port}/0` });
+    const api = await startApi(t, { CACHE_URL: server.url });
     await op(api, 'lease', { key: 'k', lease_ms: 60_000 });
 
     const waiting = op(api, 'lease', { key: 'k', wait_ms: 30_000 });

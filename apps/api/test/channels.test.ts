@@ -197,7 +197,7 @@ describe('channels over HTTP', () => {
 
   it('ends the stream at once when Redis goes, and answers 503 until it is back', async (t) => {
     const server = await testServer(t);
-    const { api, publish, subscribe } = await setup(t, { CHANNEL_URL: `redis://127.0.0.1:${server.port}` });
+    const { api, publish, subscribe } = await setup(t, { CHANNEL_URL: server.url });
     await expect.poll(async () => (await tryOpen(api)).status, { timeout: 5_000 }).toBe(200);
     const reader = await subscribe('orders');
 

@@ -21,7 +21,7 @@ describe('metrics', () => {
 
   it('is answered while Redis is away, with a 0 for it and nothing of what is in there', async (t) => {
     const server = await testServer(t);
-    const api = await startApi(t, { REDIS_URL: `redis://127.0.0.1:${server.port}/0` });
+    const api = await startApi(t, { REDIS_URL: server.url });
     await api.call('/api/v2/queues/mail/jobs', { method: 'POST', json: { name: 'welcome', data: {} } });
     await server.kill();
     const startedAt = performance.now();

@@ -287,7 +287,7 @@ describe('sessions over HTTP', () => {
 
   it('answers 503 while its Redis is away, and never that a session is live', async (t) => {
     const server = await testServer(t);
-    const { post, current } = await setup(t, { SESSION_URL: `redis://127.0.0.1:${server.port}` });
+    const { post, current } = await setup(t, { SESSION_URL: server.url });
     await expect.poll(async () => (await post({ user_id: 'ada' })).status, { timeout: 5_000 }).toBe(201);
     const { session_token: token } = (await post({ user_id: 'ada' })).body;
 

@@ -1,5 +1,5 @@
 import { close, connect, untilReady } from '@sluice/redis';
-import { testCluster } from '@sluice/redis/testing';
+import { PRODUCT_ENTRY, testCluster } from '@sluice/redis/testing';
 import { testConnection } from '@sluice/system';
 import { expect, test } from 'vitest';
 import { startApi } from './harness.ts';
@@ -12,7 +12,7 @@ test('in a Cluster a change of a service, a policy or a key and its entry in the
   t.onTestFinished(() => close(client));
   await untilReady(client, 10_000);
   const nodes = config.nodes.map(({ host, port }) => `${host}:${port}`).join(',');
-  const api = await startApi(t, { REDIS_URL: '', REDIS_CLUSTER_NODES: nodes });
+  const api = await startApi(t, { ...PRODUCT_ENTRY, REDIS_URL: '', REDIS_CLUSTER_NODES: nodes });
   const post = (path: string, json: unknown) => api.call(`/api/v2/system/${path}`, { method: 'POST', json });
 
   const statuses = [

@@ -9,7 +9,7 @@ const SLUICE_SECRET = 'one secret of the whole installation';
 /** Two servers on a Redis of the test's own, with a service, a policy and a key made at run time. */
 async function setup(t: Parameters<typeof startApi>[0]) {
   const server = await testServer(t, { settings: ['save ""', 'appendonly yes', 'appendfsync always'] });
-  const variables = { SLUICE_SECRET, REDIS_URL: `redis://127.0.0.1:${server.port}/0` };
+  const variables = { SLUICE_SECRET, REDIS_URL: server.url };
   const first = await startApi(t, variables);
   const second = await startApi(t, { ...variables, REDIS_PREFIX: first.redis.prefix });
   const post = async (path: string, json: unknown) =>
@@ -81,7 +81,7 @@ test('a server that starts without Redis does not call a service unknown that it
 
   const late = startApi(t, {
     SLUICE_SECRET,
-    REDIS_URL: `redis://127.0.0.1:${server.port}/0`,
+    REDIS_URL: server.url,
     REDIS_PREFIX: first.redis.prefix,
   });
   await server.start();

@@ -1,4 +1,4 @@
-import { testServer } from '@sluice/redis/testing';
+import { PRODUCT_PASSWORD, PRODUCT_USER, testServer } from '@sluice/redis/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { startApi } from './harness.ts';
 import { created, ORDERS, PATH, place, post, reasonOf, startTwo, within2s } from './service-calls.ts';
@@ -56,7 +56,7 @@ describe('a cache service made at run time', () => {
     // A change of the host alone leaves the user as he is.
     const { username = 'default', password } = place();
     const user = `user ${username} on ${password ? `>${password}` : 'nopass'} ~* &* +@all`;
-    const other = await testServer(t, { settings: ['save ""', user] });
+    const other = await testServer(t, { settings: ['save ""', user], isOpen: true });
     const api = await startApi(t);
     await created(api, { ...ORDERS, config: place() });
     const put = (value: string) =>
@@ -83,13 +83,16 @@ describe('a cache service made at run time', () => {
 
   it('lets a call that waits finish on what it began with, and closes that connection afterwards', async (t) => {
     const own = await testServer(t);
-    const observer = own.connect('request');
+    const observer = own.admin();
     const connections = async () => {
       const list = (await observer.client('LIST')) as string;
       return list.split('\n').filter((line) => line.includes('sluice:api-cache-orders')).length;
     };
     const api = await startApi(t);
-    await created(api, { ...ORDERS, config: { host: '127.0.0.1', port: own.port } });
+    await created(api, {
+      ...ORDERS,
+      config: { host: '127.0.0.1', port: own.port, username: PRODUCT_USER, password: PRODUCT_PASSWORD },
+    });
     const lease = (wait_ms: number) =>
       api.call('/api/v2/orders/_ops/lease', {
         method: 'POST',

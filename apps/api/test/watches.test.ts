@@ -4,7 +4,7 @@ import { startApi } from './harness.ts';
 
 test('a Redis that came back empty takes the API out of service within five seconds', async (t) => {
   const server = await testServer(t);
-  const api = await startApi(t, { REDIS_URL: `redis://127.0.0.1:${server.port}` });
+  const api = await startApi(t, { REDIS_URL: server.url });
   const readiness = async () => {
     const answer = await api.call('/readyz');
     return [answer.status, await answer.json()];
@@ -12,7 +12,7 @@ test('a Redis that came back empty takes the API out of service within five seco
   await vi.waitFor(async () =>
     expect(await readiness()).toMatchObject([200, { status: 'ready', warnings: [] }]),
   );
-  const marked = await server.connect('worker').hgetall(`${api.redis.prefix}:system:dataset:queue`);
+  const marked = await server.admin().hgetall(`${api.redis.prefix}:system:dataset:queue`);
   expect(marked.epoch).toMatch(/^[0-9a-f-]{36}$/);
 
   await server.kill();

@@ -5,8 +5,11 @@ import { at, doctor, only, PASSWORD } from './doctor-run.ts';
 
 describe('high availability', () => {
   test('says that it is a replica, of whom, and tries no writes there', async (t) => {
-    const master = await testServer(t, { settings: ['save ""', 'repl-diskless-sync-delay 0'] });
-    const replica = await testServer(t, { settings: ['save ""', `replicaof 127.0.0.1 ${master.port}`] });
+    const master = await testServer(t, { isOpen: true, settings: ['save ""', 'repl-diskless-sync-delay 0'] });
+    const replica = await testServer(t, {
+      isOpen: true,
+      settings: ['save ""', `replicaof 127.0.0.1 ${master.port}`],
+    });
     const client = replica.connect('worker') as Redis;
     await expect
       .poll(() => client.info('replication'), { timeout: 10_000 })
@@ -24,7 +27,7 @@ describe('high availability', () => {
   });
 
   test('asks Sentinels whether a failover would come about', { timeout: 30_000 }, async (t) => {
-    const { master, sentinel } = await testSentinel(t);
+    const { master, sentinel } = await testSentinel(t, { isOpen: true });
     const variables = {
       REDIS_SENTINEL_HOST: '127.0.0.1',
       REDIS_SENTINEL_PORT: String(sentinel.port),
@@ -63,7 +66,7 @@ describe('high availability', () => {
   });
 
   test('enters Sentinels with a password of their own', async (t) => {
-    const { master, sentinel } = await testSentinel(t);
+    const { master, sentinel } = await testSentinel(t, { isOpen: true });
     const variables = {
       REDIS_SENTINEL_HOST: `127.0.0.1:${sentinel.port}`,
       REDIS_SENTINEL_MASTER: 'main',
@@ -86,7 +89,7 @@ describe('high availability', () => {
   });
 
   test('looks at every master of a Cluster', { timeout: 30_000 }, async (t) => {
-    const { servers } = await testCluster(t);
+    const { servers } = await testCluster(t, { isOpen: true });
     const ports = servers.map(({ port }) => port);
     const nodes = ports.map((port) => `127.0.0.1:${port}`);
 
@@ -120,7 +123,7 @@ describe('high availability', () => {
 
 describe('connections', () => {
   test('warns above 80 % of maxclients, and of idle connections that are closed', async (t) => {
-    const server = await testServer(t, { settings: ['maxclients 20', 'timeout 30'] });
+    const server = await testServer(t, { isOpen: true, settings: ['maxclients 20', 'timeout 30'] });
     for (let count = 0; count < 16; count += 1) await server.connect('worker').ping();
 
     const { findings } = await doctor(t, at(server));

@@ -7,7 +7,7 @@ import { dataDirectory } from './sluice.ts';
 
 describe('keys', () => {
   test('that should end and do not are counted, not named', async (t) => {
-    const server = await testServer(t);
+    const server = await testServer(t, { isOpen: true });
     const client = server.connect('worker');
     await client.set('dreamfactory:session:{u}:s:secret-id', 'x');
     await client.set('dreamfactory:session:{u}:s:other', 'x', 'EX', 60);
@@ -22,7 +22,7 @@ describe('keys', () => {
   });
 
   test('of one service inside those of another are told', async (t) => {
-    const server = await testServer(t);
+    const server = await testServer(t, { isOpen: true });
     const directory = await dataDirectory(t);
     await mkdir(directory, { recursive: true });
     const file = join(directory, 'services.json');

@@ -34,7 +34,7 @@ describe('persistence', () => {
   });
 
   test('finds a snapshot that failed', async (t) => {
-    const server = await testServer(t, { settings: ['save 900 1'] });
+    const server = await testServer(t, { isOpen: true, settings: ['save 900 1'] });
     const client = server.connect('worker') as Redis;
     const [, folder] = (await client.config('GET', 'dir')) as [string, string];
     await client.set('key', 'x');

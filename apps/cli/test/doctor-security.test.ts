@@ -8,7 +8,7 @@ import { dataDirectory } from './sluice.ts';
 
 describe('security', () => {
   test('warns of a Redis without a password, and of commands that empty it', async (t) => {
-    const server = await testServer(t);
+    const server = await testServer(t, { isOpen: true });
 
     const { status, findings } = await doctor(t, { ...at(server), REDIS_PREFIX: 'shop' });
 
@@ -35,7 +35,7 @@ describe('security', () => {
   });
 
   test('calls an open door that every address leads to an error', async (t) => {
-    const server = await testServer(t, { settings: ['protected-mode no', 'bind * -::*'] });
+    const server = await testServer(t, { isOpen: true, settings: ['protected-mode no', 'bind * -::*'] });
 
     const { findings } = await doctor(t, at(server));
 

@@ -25,7 +25,7 @@ test('every command that an API has done answers in JSON when it is asked to', a
   const pull = unservedQueue();
   const served = servedQueue();
   const at = ['--url', here.variables.SLUICE_URL as string];
-  const host = ['--host', '127.0.0.1', '--port', String(here.redis.port)];
+  const host = ['--host', '127.0.0.1', '--port', String(here.openRedis.port)];
   const asked = new Set<string>();
   /** What a command answers, each line read. */
   const answer = async (command: string, { input, args = [] }: Asked = {}) => {

@@ -23,7 +23,7 @@ test('every command of the guide to the command line works as it stands', async 
 
   const { stdout, stderr } = await execute('bash', ['--noprofile', '--norc', '-c', script], {
     cwd: await dataDirectory(t),
-    env: { PATH: process.env.PATH, ...here.variables, REDIS_PORT: String(here.redis.port) },
+    env: { PATH: process.env.PATH, ...here.variables, REDIS_PORT: String(here.openRedis.port) },
   });
 
   expect(blocks.length).toBeGreaterThan(5);

@@ -230,7 +230,7 @@ describe('alerts', () => {
 describe('services', () => {
   test('are made, tried, listed, used and removed, and their password is told nowhere', async () => {
     const password = await here.file('wrong-password\n');
-    const connection = ['--host', '127.0.0.1', '--port', String(here.redis.port)];
+    const connection = ['--host', '127.0.0.1', '--port', String(here.openRedis.port)];
 
     const tried = await here.sluice('services', 'test', ...connection, '--json');
     const made = await here.sluice('services', 'create', 'orders', ...connection, '--default-ttl', '60');

@@ -11,6 +11,8 @@ import type { Result } from './sluice.ts';
 export interface RunningSluice {
   readonly product: Product;
   readonly redis: OwnRedis;
+  /** Another, as it comes: whoever knows its address enters. */
+  readonly openRedis: OwnRedis;
   /** SLUICE_URL and SLUICE_API_KEY. */
   readonly variables: Record<string, string>;
   /** The command line in this process; `input` is its standard input. */
@@ -33,11 +35,12 @@ export interface Given {
 export function runningSluice(variables: Record<string, string> = {}): RunningSluice {
   const cleanUps: (() => Promise<void> | void)[] = [];
   const cleaner = { onTestFinished: (cleanUp: () => Promise<void> | void) => void cleanUps.push(cleanUp) };
-  const held: { product?: Product; redis?: OwnRedis; directory?: string } = {};
+  const held: { product?: Product; redis?: OwnRedis; openRedis?: OwnRedis; directory?: string } = {};
 
   beforeAll(async () => {
     held.directory = await mkdtemp(join(tmpdir(), 'sluice-cli-'));
     held.redis = await OwnRedis.start(cleaner, []);
+    held.openRedis = await OwnRedis.start(cleaner, [], []);
     held.product = await startProduct(cleaner, held.redis.url, variables);
   }, 120_000);
   afterAll(async () => {
@@ -53,6 +56,9 @@ export function runningSluice(variables: Record<string, string> = {}): RunningSl
     },
     get redis() {
       return held.redis as OwnRedis;
+    },
+    get openRedis() {
+      return held.openRedis as OwnRedis;
     },
     get variables() {
       return environment();

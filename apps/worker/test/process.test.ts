@@ -240,7 +240,7 @@ describe.concurrent('a worker process', LONG, () => {
     const server = await testServer(t);
     await server.stop();
     const { worker } = await product(t);
-    const it = await worker({ REDIS_URL: `redis://127.0.0.1:${server.port}` });
+    const it = await worker({ REDIS_URL: server.url });
 
     expect(await (await it.ask('/readyz')).json()).toEqual({
       status: 'redis_unavailable',

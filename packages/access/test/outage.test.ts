@@ -120,7 +120,7 @@ test('a Redis that takes no writes hides no revocation', async (t) => {
 
   // `two` has a use to write down, which this Redis refuses.
   await one.ring.revoke(id);
-  await server.connect('worker').call('REPLICAOF', '127.0.0.1', '1');
+  await server.admin().call('REPLICAOF', '127.0.0.1', '1');
 
   await expect.poll(() => two.ring.authenticate(key), WITHIN_2S).toBeUndefined();
 });

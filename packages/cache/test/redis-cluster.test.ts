@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Cache, cacheKeys, InvalidationBus, RedisDriver } from '@sluice/cache';
 import { keyspace } from '@sluice/config';
-import { type Cluster, close, connect, type RedisClient, unlinkByPrefix } from '@sluice/redis';
+import { close, connect, type RedisClient, unlinkByPrefix } from '@sluice/redis';
 import { type TestCluster, type TestContext, testCluster } from '@sluice/redis/testing';
 import { systemClock } from '@sluice/runtime';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -19,7 +19,7 @@ beforeAll(async () => {
   const { config } = cluster;
   client = connect({ config, profile: 'request', name: 'cluster-test' });
   cleanUps.push(() => close(client));
-  await vi.waitFor(() => client.set('ready', 1), { timeout: 10_000 });
+  await vi.waitFor(() => client.set('t:cache:ready', 1), { timeout: 10_000 });
 });
 
 afterAll(async () => {
@@ -58,7 +58,9 @@ describe('keys in a Redis Cluster', () => {
       const entry = keys.entryPrefix + key;
 
       const slots = await Promise.all(
-        [entry, keys.lease(entry)].map((each) => (client as Cluster).cluster('KEYSLOT', each)),
+        [entry, keys.lease(entry)].map((each) =>
+          cluster.servers[0]?.admin().call('CLUSTER', 'KEYSLOT', each),
+        ),
       );
 
       expect(slots[0]).toBe(slots[1]);
@@ -89,7 +91,7 @@ describe('values near the process in a Cluster', () => {
 
     await vi.waitFor(async () => expect((await here.get('k'))?.value).toBe('after'));
     const heard = await Promise.all(
-      cluster.servers.map((server) => server.connect('worker').call('PUBSUB', 'SHARDCHANNELS', channel)),
+      cluster.servers.map((server) => server.admin().call('PUBSUB', 'SHARDCHANNELS', channel)),
     );
     expect(heard.flat()).toEqual([channel]);
   });

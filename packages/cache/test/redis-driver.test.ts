@@ -165,14 +165,15 @@ describe('a cache on Redis', () => {
         (error: unknown) => redisFault(error)?.kind,
       );
 
-    await client.config('SET', 'maxmemory', '1');
+    const operator = server.admin();
+    await operator.config('SET', 'maxmemory', '1');
     const full = [
       await kindOf(cache.set('a', 1)),
       await kindOf(cache.setMany(items)),
       await kindOf(cache.addAll(items)),
     ];
-    await client.config('SET', 'maxmemory', '0');
-    await client.call('REPLICAOF', '127.0.0.1', '1');
+    await operator.config('SET', 'maxmemory', '0');
+    await operator.call('REPLICAOF', '127.0.0.1', '1');
     const left = once(client, 'close');
     const readonly = await kindOf(cache.setMany(items));
 

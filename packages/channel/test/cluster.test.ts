@@ -25,7 +25,7 @@ async function setup(t: TestContext, replicas: 0 | 1): Promise<{ channels: Chann
 
 /** How many topics a node hears of. */
 async function shardTopics(server: TestServer): Promise<number> {
-  return ((await server.connect('worker').call('PUBSUB', 'SHARDCHANNELS')) as string[]).length;
+  return ((await server.admin().call('PUBSUB', 'SHARDCHANNELS')) as string[]).length;
 }
 
 test(
@@ -61,7 +61,7 @@ test(
     const reader = await channels.subscribe({ channel: 'a', owner: 'o' });
     await channels.publish('a', json(1), KEEP);
     expect(valuesOf(await takeAll(reader, 1))).toEqual([1]);
-    const replica = cluster.replicas[2]?.connect('worker');
+    const replica = cluster.replicas[2]?.admin();
     await expect.poll(() => replica?.call('DBSIZE')).toBe(1);
 
     await cluster.masters[2]?.kill();
@@ -78,7 +78,7 @@ test(
 
 test('readers end when another master takes over their slot, and hear it there', LONG, async (t) => {
   const { channels, cluster } = await setup(t, 0);
-  const [target, , source] = cluster.masters.map((server) => server.connect('worker'));
+  const [target, , source] = cluster.masters.map((server) => server.admin());
   const reader = await channels.subscribe({ channel: 'a', owner: 'o' });
   const SLOT = 15_495;
   const targetId = String(await target?.call('CLUSTER', 'MYID'));

@@ -1,6 +1,6 @@
 import { keyspace } from '@sluice/config';
 import { connect, type RedisClient, untilReady } from '@sluice/redis';
-import { type TestServer, testCluster } from '@sluice/redis/testing';
+import { PRODUCT_USER, type TestServer, testCluster } from '@sluice/redis/testing';
 import { expect, it } from 'vitest';
 import { Jobs } from '../src/jobs.ts';
 import { queueKeys } from '../src/keys.ts';
@@ -10,6 +10,8 @@ const keys = keyspace('t', { isCluster: true });
 
 async function setup(t: TestContext) {
   const { config, servers } = await testCluster(t);
+  // Where there is no WAITAOF, the file is asked for by CONFIG GET: docs/security.md.
+  for (const server of servers) await server.admin().call('ACL', 'SETUSER', PRODUCT_USER, '+config|get');
   const open = () => connect({ config, profile: 'proof', name: 'test' });
   const [client, durable] = [open(), open()];
   await Promise.all([client, durable].map((each) => untilReady(each, 10_000)));
@@ -27,7 +29,7 @@ async function queueOn(
   servers: readonly TestServer[],
   node: number,
 ): Promise<{ queue: string; slot: number }> {
-  const asked = servers[0]?.connect('worker');
+  const asked = servers[0]?.admin();
   for (let index = 0; ; index += 1) {
     const queue = `q${index}`;
     const slot = Number(await asked?.call('CLUSTER', 'KEYSLOT', queueKeys(keys, queue).id));
@@ -37,7 +39,7 @@ async function queueOn(
 
 it('in a Cluster the node of the slot proves the write, and is followed when the slot moves', async (t) => {
   const { jobs, servers } = await setup(t);
-  const [first, second] = servers.map((server) => server.connect('worker')) as [RedisClient, RedisClient];
+  const [first, second] = servers.map((server) => server.admin()) as [RedisClient, RedisClient];
   await first.config('SET', 'appendfsync', 'always');
   await first.config('SET', 'appendonly', 'yes');
   const here = await queueOn(servers, 0);
@@ -58,8 +60,7 @@ it('in a Cluster the node of the slot proves the write, and is followed when the
   await second.config('SET', 'appendfsync', 'always');
   await second.config('SET', 'appendonly', 'yes');
   await first.unlink(...((await first.call('CLUSTER', 'GETKEYSINSLOT', here.slot, 100)) as string[]));
-  for (const server of servers)
-    await server.connect('worker').call('CLUSTER', 'SETSLOT', here.slot, 'NODE', moved);
+  for (const server of servers) await server.admin().call('CLUSTER', 'SETSLOT', here.slot, 'NODE', moved);
   const { base, meta } = queueKeys(keys, here.queue);
   await second.hset(meta, 'sluice.durability', 'aof');
 

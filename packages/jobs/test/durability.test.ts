@@ -1,6 +1,12 @@
 import { keyspace } from '@sluice/config';
 import { type RedisClient, untilReady } from '@sluice/redis';
-import { type TestServer, testServer, waitaofProgram } from '@sluice/redis/testing';
+import {
+  guardedServer,
+  PRODUCT_USER,
+  type TestServer,
+  testServer,
+  waitaofProgram,
+} from '@sluice/redis/testing';
 import { describe, expect, it } from 'vitest';
 import { Jobs } from '../src/jobs.ts';
 import { queueKeys } from '../src/keys.ts';
@@ -14,14 +20,17 @@ interface Bundle {
   jobs: Jobs;
   server: TestServer;
   client: RedisClient;
+  admin: RedisClient;
   /** Clients that were opened to prove writes on. */
   opened: RedisClient[];
 }
 
 async function setup(t: TestContext, settings = MEMORY_ONLY, program?: string): Promise<Bundle> {
   const server = await testServer(t, { settings, program });
-  const client = server.connect('request');
-  await untilReady(client, 5_000);
+  const [client, admin] = [server.connect('request'), server.admin()];
+  await Promise.all([untilReady(client, 5_000), untilReady(admin, 5_000)]);
+  // What docs/security.md has beside the lines of the users, for a Redis without WAITAOF.
+  await admin.call('ACL', 'SETUSER', PRODUCT_USER, '+config|get');
   const opened: RedisClient[] = [];
   const jobs = new Jobs({
     client,
@@ -34,7 +43,7 @@ async function setup(t: TestContext, settings = MEMORY_ONLY, program?: string): 
     },
   });
   t.onTestFinished(() => jobs.close());
-  return { jobs, server, client, opened };
+  return { jobs, server, client, admin, opened };
 }
 
 /** A replica that is in step with the server. */
@@ -55,9 +64,12 @@ async function replicaOf(
 }
 
 /** As on a Redis before 7.2, also where the server has it. */
-async function denyWaitaof(client: RedisClient): Promise<void> {
-  const [known] = (await client.call('COMMAND', 'INFO', 'waitaof')) as unknown[];
-  if (known) await client.call('ACL', 'SETUSER', 'default', '-waitaof');
+async function denyWaitaof(admin: RedisClient): Promise<void> {
+  const [known] = (await admin.call('COMMAND', 'INFO', 'waitaof')) as unknown[];
+  if (!known) return;
+  const line = guardedServer().find((each) => each.startsWith(`user ${PRODUCT_USER} `)) ?? '';
+  const selectors = [...line.matchAll(/\([^)]*(?=\))/g)].map(([each]) => `${each} -waitaof)`);
+  await admin.call('ACL', 'SETUSER', PRODUCT_USER, 'clearselectors', ...selectors);
 }
 
 describe('a queue', () => {
@@ -107,8 +119,8 @@ describe('a queue', () => {
 
 describe('durability aof', () => {
   it('is met by appendfsync always on a server without WAITAOF', async (t) => {
-    const { jobs, client } = await setup(t, SYNCED_ALWAYS);
-    await denyWaitaof(client);
+    const { jobs, admin } = await setup(t, SYNCED_ALWAYS);
+    await denyWaitaof(admin);
 
     const view = await jobs.setLimits('q', { durability: 'aof' });
     const job = await jobs.enqueue('q', { name: 'n' });
@@ -117,9 +129,9 @@ describe('durability aof', () => {
   });
 
   it('is refused where neither WAITAOF nor CONFIG tells', async (t) => {
-    const { jobs, client } = await setup(t, SYNCED_ALWAYS);
-    await denyWaitaof(client);
-    await client.call('ACL', 'SETUSER', 'default', '-config');
+    const { jobs, admin } = await setup(t, SYNCED_ALWAYS);
+    await denyWaitaof(admin);
+    await admin.call('ACL', 'SETUSER', PRODUCT_USER, '-config|get');
 
     await expect(jobs.setLimits('q', { durability: 'aof' })).rejects.toMatchObject({
       code: 'durability_refused',
@@ -128,11 +140,11 @@ describe('durability aof', () => {
   });
 
   it('is not claimed once the server syncs less often: nothing is written, or what was is named', async (t) => {
-    const { jobs, client } = await setup(t, SYNCED_ALWAYS);
-    await denyWaitaof(client);
+    const { jobs, admin } = await setup(t, SYNCED_ALWAYS);
+    await denyWaitaof(admin);
     await jobs.setLimits('q', { durability: 'aof' });
     await jobs.enqueue('q', { name: 'n' });
-    await client.config('SET', 'appendfsync', 'everysec');
+    await admin.config('SET', 'appendfsync', 'everysec');
 
     const first = await jobs
       .enqueue('q', { name: 'n', idempotencyKey: 'k' })
@@ -143,7 +155,7 @@ describe('durability aof', () => {
       message: expect.stringContaining('appendfsync is not always'),
       details: { outcome: 'unknown', durability: 'aof', queue: 'q', id: expect.stringMatching(/^j_/) },
     });
-    await client.config('SET', 'appendfsync', 'always');
+    await admin.config('SET', 'appendfsync', 'always');
     const again = await jobs.enqueue('q', { name: 'n', idempotencyKey: 'k' });
     expect(again).toMatchObject({ created: false, durability: 'aof' });
     expect((first as { details: { id: string } }).details.id).toBe(again.id);
@@ -153,10 +165,10 @@ describe('durability aof', () => {
 describe('durability replica', () => {
   it('is met by one replica, and many callers share a WAIT', async (t) => {
     const bundle = await setup(t);
-    const { jobs, client, opened } = bundle;
+    const { jobs, client, admin, opened } = bundle;
     const replica = await replicaOf(t, bundle);
     await jobs.setLimits('q', { durability: 'replica' });
-    await client.config('RESETSTAT');
+    await admin.config('RESETSTAT');
 
     const made = await Promise.all(Array.from({ length: 400 }, () => jobs.enqueue('q', { name: 'n' })));
 
@@ -164,7 +176,7 @@ describe('durability replica', () => {
     const waits = /cmdstat_wait:calls=(\d+)/.exec(await client.info('commandstats'))?.[1];
     expect(Number(waits)).toBeLessThan(20);
     expect(opened.length).toBeLessThanOrEqual(12);
-    const reader = replica.connect('worker');
+    const reader = replica.admin();
     expect(await reader.llen(queueKeys(keys, 'q').wait)).toBe(400);
   });
 
@@ -240,7 +252,7 @@ describe('durability replica', () => {
     await server.kill();
     await writing;
 
-    const reader = replica.connect('worker');
+    const reader = replica.admin();
     const { base } = queueKeys(keys, 'q');
     const kept = await Promise.all(made.map((id) => reader.exists(base + id)));
     expect(kept.filter((each) => each === 0)).toEqual([]);
@@ -277,7 +289,7 @@ describe.runIf(waitaofProgram())('on a server that has WAITAOF', () => {
 
     await jobs.setLimits('q', { durability: 'aof+replica' });
     const job = await jobs.enqueue('q', { name: 'n' });
-    await replica.connect('worker').config('SET', 'appendonly', 'no');
+    await replica.admin().config('SET', 'appendonly', 'no');
     const lacking = jobs.enqueue('q', { name: 'n' });
 
     expect(job.durability).toBe('aof+replica');
@@ -288,10 +300,10 @@ describe.runIf(waitaofProgram())('on a server that has WAITAOF', () => {
   });
 
   it('a file that is switched off is noticed before the next job is written', async (t) => {
-    const { jobs, client } = await setup(t, SYNCED_ALWAYS, program());
+    const { jobs, admin } = await setup(t, SYNCED_ALWAYS, program());
     await jobs.setLimits('q', { durability: 'aof' });
     await jobs.enqueue('q', { name: 'n' });
-    await client.config('SET', 'appendonly', 'no');
+    await admin.config('SET', 'appendonly', 'no');
 
     await expect(jobs.enqueue('q', { name: 'n' })).rejects.toMatchObject({
       code: 'durability_not_confirmed',

@@ -132,7 +132,7 @@ describe('while Redis is away', () => {
   });
 
   it('takes nothing half when Redis is full', async (t) => {
-    const { jobs, client } = await setup(t, ['save ""', 'maxmemory 3mb', 'maxmemory-policy noeviction']);
+    const { jobs, server } = await setup(t, ['save ""', 'maxmemory 3mb', 'maxmemory-policy noeviction']);
 
     const refusals = [];
     let stored = 0;
@@ -150,7 +150,7 @@ describe('while Redis is away', () => {
     }
 
     expect(new Set(refusals)).toEqual(new Set(['oom']));
-    await client.config('SET', 'maxmemory', '0');
+    await server.admin().config('SET', 'maxmemory', '0');
     expect((await jobs.queue('q')).counts.waiting).toBe(stored);
   });
 });

@@ -4,14 +4,21 @@ import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { StandaloneConfig } from '@sluice/config';
+import { Secret, type StandaloneConfig } from '@sluice/config';
 import { close, connect, type Profile, type RedisClient } from './connect.ts';
 import { freePort } from './embedded/port.ts';
 import { serverFolder } from './testing-folder.ts';
+import { Refusals } from './testing-refusals.ts';
+import { ADMIN_PASSWORD, guardedServer, PRODUCT_PASSWORD, PRODUCT_USER } from './testing-user.ts';
 
 export interface TestServer {
   readonly port: number;
+  /** How the product enters; so do clients of `connect`. */
   readonly config: StandaloneConfig;
+  /** The same as `REDIS_URL` has it. */
+  readonly url: string;
+  /** How somebody enters who may everything. */
+  readonly adminConfig: StandaloneConfig;
   /** Starts it again on the same port, in the same folder; resolves when it serves. */
   start(): Promise<void>;
   /** As an operator would: it writes what it has to write. */
@@ -23,6 +30,8 @@ export interface TestServer {
   resume(): void;
   /** A client that is closed when the test ends. */
   connect(profile: Profile): RedisClient;
+  /** One that may everything, as no client of the product may: for what a test does to Redis itself, not for what it tests. */
+  admin(): RedisClient;
 }
 
 /** What of a test's context is used here; Vitest's fits. */
@@ -31,24 +40,38 @@ export interface TestContext {
 }
 
 /**
- * `settings` are lines of redis.conf; by default nothing is written to disk. `config` says how clients enter. `program` is
- * the server's, default `redis-server` on PATH.
+ * `settings` are lines of redis.conf; by default nothing is written to disk. `program` is the server's, default `redis-server`
+ * on PATH.
+ *
+ * The product is the user of docs/security.md there, and a test in which Redis has refused him anything has failed. A test
+ * that is about who may what says so: `isOpen` is a Redis as it comes, where everybody may everything, and whose `settings`
+ * bring users of their own says by `config` how clients enter. With `isAnyKey` he
+ * has his commands on keys of no role. `guard` are the lines that make users, where they are others.
  */
 export async function testServer(
   t: TestContext,
   options: {
     settings?: readonly string[];
     isSentinel?: boolean;
+    isOpen?: boolean;
+    isAnyKey?: boolean;
     config?: Partial<StandaloneConfig>;
+    guard?: readonly string[];
     program?: string | undefined;
   } = {},
 ): Promise<TestServer> {
   const { settings = ['save ""', 'appendonly no'], isSentinel = false, program = 'redis-server' } = options;
+  const isGuarded = !options.isOpen && !options.config;
+  const guard = isGuarded ? (options.guard ?? guardedServer({ isAnyKey: options.isAnyKey ?? false })) : [];
   const directory = await serverFolder('server');
   const port = await freePort();
   const file = join(directory, 'redis.conf');
-  await writeFile(file, ['bind 127.0.0.1', `port ${port}`, `dir ${directory}`, ...settings, ''].join('\n'));
+  await writeFile(
+    file,
+    ['bind 127.0.0.1', `port ${port}`, `dir ${directory}`, ...settings, ...guard, ''].join('\n'),
+  );
   const clients: RedisClient[] = [];
+  let isPaused = false;
   const started: ChildProcess[] = [];
   let server: ChildProcess | undefined;
 
@@ -64,6 +87,7 @@ export async function testServer(
     const exit = once(ended, 'exit');
     ended.kill(signal);
     ended.kill('SIGCONT');
+    isPaused = false;
     await exit;
   };
   const config: StandaloneConfig = {
@@ -74,30 +98,70 @@ export async function testServer(
     username: undefined,
     password: undefined,
     tls: undefined,
+    ...(isGuarded && { username: PRODUCT_USER, password: new Secret(PRODUCT_PASSWORD) }),
     ...options.config,
   };
+  const adminConfig = isGuarded
+    ? { ...config, username: undefined, password: new Secret(ADMIN_PASSWORD) }
+    : config;
+  const refusals = new Refusals(adminConfig);
+  const isRunning = () => server?.exitCode === null && server.signalCode === null;
+  const collect = async () => {
+    // One that answers nobody takes its log with it.
+    if (isGuarded && isRunning() && !isPaused) await refusals.collect();
+  };
+  const open = (target: StandaloneConfig, profile: Profile) => {
+    const client = connect({ config: target, profile, name: 'test' });
+    clients.push(client);
+    return client;
+  };
+  const resume = () => {
+    isPaused = false;
+    server?.kill('SIGCONT');
+  };
   t.onTestFinished(async () => {
+    resume();
+    // Told when all is cleaned up.
+    const read = await collect().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     await Promise.all(clients.map((client) => close(client, 100)));
     // Every one, should a test have started a second before the first was gone.
     for (const each of started) each.kill('SIGKILL');
     await end('SIGKILL');
     await rm(directory, { recursive: true, force: true });
+    if (read) throw read;
+    refusals.assertNone();
   });
   await start();
   return {
     port,
     config,
+    url: urlOf(config),
+    adminConfig,
     start,
-    stop: () => end('SIGTERM'),
-    kill: () => end('SIGKILL'),
-    pause: () => void server?.kill('SIGSTOP'),
-    resume: () => void server?.kill('SIGCONT'),
-    connect(profile) {
-      const client = connect({ config, profile, name: 'test' });
-      clients.push(client);
-      return client;
+    async stop() {
+      await collect();
+      await end('SIGTERM');
     },
+    async kill() {
+      await collect();
+      await end('SIGKILL');
+    },
+    pause() {
+      isPaused = true;
+      server?.kill('SIGSTOP');
+    },
+    resume,
+    connect: (profile) => open(config, profile),
+    admin: () => open(adminConfig, 'worker'),
   };
+}
+
+function urlOf({ host, port, database, username, password }: StandaloneConfig): string {
+  const entry = password ? `${username ?? ''}:${password.reveal()}@` : '';
+  return `redis://${entry}${host}:${port}/${database}`;
 }
 
 function untilReadyLine(server: ChildProcess): Promise<void> {

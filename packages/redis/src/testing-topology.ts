@@ -1,13 +1,26 @@
 /** This file owns the topologies that tests run on: a Redis Cluster of three masters, Sentinels with a master and replicas. */
-import type { ClusterConfig, SentinelConfig } from '@sluice/config';
+import { type ClusterConfig, Secret, type SentinelConfig } from '@sluice/config';
 import { freePort } from './embedded/port.ts';
 import { type TestContext, type TestServer, testServer } from './testing-server.ts';
+import { guardedSentinel, PRODUCT_PASSWORD, PRODUCT_USER } from './testing-user.ts';
 
 const SLOTS = 16_384;
 const MASTERS = 3;
 const FORMING_DEADLINE_MS = 20_000;
 const POLL_MS = 25;
-const ACCESS = { username: undefined, password: undefined, tls: undefined };
+/** How the product enters every node; a Redis as it comes asks for nothing. */
+function access(isOpen: boolean) {
+  return {
+    username: isOpen ? undefined : PRODUCT_USER,
+    password: isOpen ? undefined : new Secret(PRODUCT_PASSWORD),
+  };
+}
+
+/** Of each server, as `testServer` has them. */
+interface Guarding {
+  isOpen?: boolean;
+  isAnyKey?: boolean;
+}
 
 export interface TestCluster {
   config: ClusterConfig;
@@ -20,7 +33,12 @@ export interface TestCluster {
 /** Three masters that share all slots, and with `replicas` one replica each, ready to serve and to fail over. */
 export async function testCluster(
   t: TestContext,
-  { replicas = 0, settings = [] }: { replicas?: 0 | 1; settings?: readonly string[] } = {},
+  {
+    replicas = 0,
+    settings = [],
+    isOpen = false,
+    isAnyKey = false,
+  }: { replicas?: 0 | 1; settings?: readonly string[] } & Guarding = {},
 ): Promise<TestCluster> {
   const servers: TestServer[] = [];
   const busPorts: number[] = [];
@@ -35,10 +53,10 @@ export async function testCluster(
       'repl-diskless-sync-delay 0',
       ...settings,
     ];
-    servers.push(await testServer(t, { settings: all }));
+    servers.push(await testServer(t, { settings: all, isOpen, isAnyKey }));
     busPorts.push(busPort);
   }
-  const clients = servers.map((server) => server.connect('worker'));
+  const clients = servers.map((server) => server.admin());
   for (const [index, client] of clients.slice(0, MASTERS).entries()) {
     const from = Math.floor((SLOTS * index) / MASTERS);
     const to = Math.floor((SLOTS * (index + 1)) / MASTERS) - 1;
@@ -64,7 +82,7 @@ export async function testCluster(
   if (replicas > 0) for (const client of clients) await until(() => knowsReplicas(client));
   const nodes = servers.map(({ port }) => ({ host: '127.0.0.1', port }));
   return {
-    config: { kind: 'cluster', nodes, ...ACCESS },
+    config: { kind: 'cluster', nodes, ...access(isOpen), tls: undefined },
     servers,
     masters: servers.slice(0, MASTERS),
     replicas: servers.slice(MASTERS),
@@ -88,13 +106,20 @@ export async function testSentinel(
   {
     replicas: replicaCount = 1,
     sentinels: sentinelCount = 1,
-  }: { replicas?: number; sentinels?: number } = {},
+    isOpen = false,
+    isAnyKey = false,
+  }: { replicas?: number; sentinels?: number } & Guarding = {},
 ): Promise<TestSentinel> {
   const name = 'main';
-  const master = await testServer(t, { settings: ['save ""', 'repl-diskless-sync-delay 0'] });
+  const master = await testServer(t, {
+    settings: ['save ""', 'repl-diskless-sync-delay 0'],
+    isOpen,
+    isAnyKey,
+  });
   const settings = ['save ""', 'repl-diskless-sync-delay 0', `replicaof 127.0.0.1 ${master.port}`];
   const replicas: TestServer[] = [];
-  for (let index = 0; index < replicaCount; index += 1) replicas.push(await testServer(t, { settings }));
+  for (let index = 0; index < replicaCount; index += 1)
+    replicas.push(await testServer(t, { settings, isOpen, isAnyKey }));
   const quorum = Math.floor(sentinelCount / 2) + 1;
   const watch = [
     `sentinel monitor ${name} 127.0.0.1 ${master.port} ${quorum}`,
@@ -103,9 +128,11 @@ export async function testSentinel(
   ];
   const sentinels: TestServer[] = [];
   for (let index = 0; index < sentinelCount; index += 1)
-    sentinels.push(await testServer(t, { isSentinel: true, settings: watch }));
+    sentinels.push(
+      await testServer(t, { isSentinel: true, settings: watch, isOpen, guard: guardedSentinel(name) }),
+    );
   for (const sentinel of sentinels) {
-    const client = sentinel.connect('worker');
+    const client = sentinel.admin();
     await until(async () => {
       const told = String(await client.call('SENTINEL', 'REPLICAS', name));
       const others = (await client.call('SENTINEL', 'SENTINELS', name)) as unknown[];
@@ -116,10 +143,11 @@ export async function testSentinel(
     kind: 'sentinel',
     sentinels: sentinels.map(({ port }) => ({ host: '127.0.0.1', port })),
     master: name,
-    sentinelUsername: undefined,
-    sentinelPassword: undefined,
+    sentinelUsername: access(isOpen).username,
+    sentinelPassword: access(isOpen).password,
     database: 0,
-    ...ACCESS,
+    ...access(isOpen),
+    tls: undefined,
   };
   const [replica, sentinel] = [replicas[0] as TestServer, sentinels[0] as TestServer];
   return { config, master, replica, replicas, sentinel, sentinels };

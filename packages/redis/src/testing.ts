@@ -7,8 +7,21 @@ import type { TestContext } from './testing-server.ts';
 
 export { freePort } from './embedded/port.ts';
 export { serverFolder } from './testing-folder.ts';
+export { Refusals, refusalsOf } from './testing-refusals.ts';
 export { type TestContext, type TestServer, testServer } from './testing-server.ts';
 export { type TestCluster, type TestSentinel, testCluster, testSentinel } from './testing-topology.ts';
+export {
+  ADMIN_PASSWORD,
+  argumentsOf,
+  guardedSentinel,
+  guardedServer,
+  PRODUCT_ENTRY,
+  PRODUCT_PASSWORD,
+  PRODUCT_USER,
+  productUrl,
+  productUser,
+  publishedLines,
+} from './testing-user.ts';
 export { waitaofProgram } from './testing-waitaof.ts';
 
 export interface TestRedis {

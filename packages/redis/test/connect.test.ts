@@ -14,7 +14,7 @@ const REFUSED = { kind: 'unavailable', outcome: 'not_attempted' };
 const UNKNOWN = { kind: 'unavailable', outcome: 'unknown' };
 
 async function setup(t: TestContext, profile: 'request' | 'worker' | 'subscriber') {
-  const server = await testServer(t);
+  const server = await testServer(t, { isAnyKey: true });
   const client = server.connect(profile);
   await untilReady(client, 5_000);
   return { server, client };
@@ -96,7 +96,7 @@ describe('whoever has a caller waiting', () => {
   });
 
   test('is told that a replica takes no writes, and still reads from it', async (t) => {
-    const server = await testServer(t, { settings: ['replicaof 127.0.0.1 1', 'save ""'] });
+    const server = await testServer(t, { isAnyKey: true, settings: ['replicaof 127.0.0.1 1', 'save ""'] });
     const client = server.connect('request');
     await untilReady(client, 5_000);
 
@@ -146,7 +146,7 @@ describe('whoever never gives up', () => {
 
   test('sends a refused write again once writes are taken', async (t) => {
     const { server, client } = await setup(t, 'worker');
-    const operator = server.connect('worker');
+    const operator = server.admin();
     await operator.call('REPLICAOF', '127.0.0.1', '1');
 
     const answer = client.set('key', 'kept');
@@ -184,7 +184,7 @@ describe('waiting for a connection', () => {
   });
 
   test('ends with the reason when the password is wrong', async (t) => {
-    const server = await testServer(t, { settings: ['requirepass right'] });
+    const server = await testServer(t, { isOpen: true, settings: ['requirepass right'] });
     const client = server.connect('request');
 
     expect(redisFault(await untilReady(client, 300).catch((thrown: unknown) => thrown))).toMatchObject({
@@ -222,7 +222,7 @@ describe('closing', () => {
 });
 
 test('an outage is logged once, and its end once', async (t) => {
-  const server = await testServer(t);
+  const server = await testServer(t, { isAnyKey: true });
   const lines: Record<string, unknown>[] = [];
   const log = createLog({
     name: 'test',
@@ -254,7 +254,7 @@ test('a client is named in the list of clients', async (t) => {
 
 test('a server that loads its data is looked at every 200 ms, whatever it says of how long it will take', async (t) => {
   const settings = ['save ""', 'appendonly yes', 'appendfsync no', 'key-load-delay 100'];
-  const server = await testServer(t, { settings });
+  const server = await testServer(t, { isAnyKey: true, settings });
   const client = server.connect('request');
   await untilReady(client, 5_000);
   const filling = client.pipeline();

@@ -132,7 +132,7 @@ test('survives an error that is its own cause', () => {
 
 describe('a real server says what the table says', () => {
   test('a missing password', async (t) => {
-    const server = await testServer(t, { settings: ['requirepass wanted', 'save ""'] });
+    const server = await testServer(t, { isOpen: true, settings: ['requirepass wanted', 'save ""'] });
     const client = server.connect('worker');
     const error = await new Promise((resolve) => client.once('error', resolve));
 
@@ -141,6 +141,7 @@ describe('a real server says what the table says', () => {
 
   test('memory that is full', async (t) => {
     const server = await testServer(t, {
+      isAnyKey: true,
       settings: ['maxmemory 100kb', 'maxmemory-policy noeviction', 'save ""'],
     });
     const client = server.connect('request');
@@ -156,7 +157,7 @@ describe('a real server says what the table says', () => {
   });
 
   test('a script that does not end', async (t) => {
-    const server = await testServer(t, { settings: ['busy-reply-threshold 50', 'save ""'] });
+    const server = await testServer(t, { isAnyKey: true, settings: ['busy-reply-threshold 50', 'save ""'] });
     const [busy, other] = [server.connect('worker'), server.connect('request')];
     await Promise.all([untilReady(busy, 5_000), untilReady(other, 5_000)]);
 
@@ -172,6 +173,7 @@ describe('a real server says what the table says', () => {
 
   test('a user who may not', async (t) => {
     const server = await testServer(t, {
+      isOpen: true,
       settings: ['user default on nopass ~allowed:* +@all -flushall', 'save ""'],
     });
     const client = server.connect('request');
@@ -186,7 +188,7 @@ describe('a real server says what the table says', () => {
   });
 
   test('a replica', async (t) => {
-    const server = await testServer(t, { settings: ['replicaof 127.0.0.1 1', 'save ""'] });
+    const server = await testServer(t, { isAnyKey: true, settings: ['replicaof 127.0.0.1 1', 'save ""'] });
     const client = server.connect('request');
     await untilReady(client, 5_000);
 

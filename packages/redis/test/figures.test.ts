@@ -7,6 +7,7 @@ import { testCluster } from '../src/testing-topology.ts';
 describe('the figures of a Redis', () => {
   it('are those of its INFO, with the shares that have thresholds', async (t) => {
     const server = await testServer(t, {
+      isAnyKey: true,
       settings: ['maxmemory 64mb', 'maxclients 100', 'maxmemory-policy allkeys-lru', 'appendonly yes'],
     });
     const client = server.connect('request');
@@ -36,7 +37,7 @@ describe('the figures of a Redis', () => {
   });
 
   it('know no share where there is no bound, and no ratio before a read', async (t) => {
-    const server = await testServer(t);
+    const server = await testServer(t, { isAnyKey: true });
     const client = server.connect('request');
     await untilReady(client, 5_000);
 
@@ -46,7 +47,7 @@ describe('the figures of a Redis', () => {
   });
 
   it('are none of a Redis that is away, and its report does not reject', async (t) => {
-    const server = await testServer(t);
+    const server = await testServer(t, { isAnyKey: true });
     const client = server.connect('request');
     await untilReady(client, 5_000);
     await server.stop();
@@ -55,7 +56,7 @@ describe('the figures of a Redis', () => {
   });
 
   it('add up over the masters of a Cluster', async (t) => {
-    const { config } = await testCluster(t);
+    const { config } = await testCluster(t, { isAnyKey: true });
     const client = connect({ config, profile: 'request', name: 'test' });
     t.onTestFinished(() => close(client));
     await untilReady(client, 10_000);

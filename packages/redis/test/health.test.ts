@@ -4,7 +4,7 @@ import { health } from '../src/health.ts';
 import { testServer } from '../src/testing.ts';
 
 test('a Redis that answers is up', async (t) => {
-  const client = (await testServer(t)).connect('request');
+  const client = (await testServer(t, { isAnyKey: true })).connect('request');
   await untilReady(client, 5_000);
 
   const answer = await health(client);
@@ -13,7 +13,7 @@ test('a Redis that answers is up', async (t) => {
 });
 
 test('a Redis that is away is down at once', async (t) => {
-  const server = await testServer(t);
+  const server = await testServer(t, { isAnyKey: true });
   const client = server.connect('request');
   await untilReady(client, 5_000);
   await server.stop();
@@ -23,7 +23,7 @@ test('a Redis that is away is down at once', async (t) => {
 });
 
 test('a Redis that is silent is down when its time is over, for whoever never gives up too', async (t) => {
-  const server = await testServer(t);
+  const server = await testServer(t, { isAnyKey: true });
   const client = server.connect('worker');
   await untilReady(client, 5_000);
   server.pause();
@@ -35,7 +35,10 @@ test('a Redis that is silent is down when its time is over, for whoever never gi
 });
 
 test('a Redis that refuses us says so', async (t) => {
-  const server = await testServer(t, { settings: ['user default on nopass ~* +@all -ping', 'save ""'] });
+  const server = await testServer(t, {
+    isOpen: true,
+    settings: ['user default on nopass ~* +@all -ping', 'save ""'],
+  });
   const client = server.connect('request');
   await untilReady(client, 5_000);
 

@@ -36,7 +36,10 @@ async function setup(t: TestContext) {
     `tls-key-file ${key}`,
     `tls-ca-cert-file ${certificate}`,
   ];
-  await testServer(t, { settings: [...tls, 'tls-auth-clients no', 'requirepass right', 'save ""'] });
+  await testServer(t, {
+    isOpen: true,
+    settings: [...tls, 'tls-auth-clients no', 'requirepass right', 'save ""'],
+  });
   const open = (settings: Partial<TlsConfig>) => {
     const none = { caFile: undefined, certFile: undefined, keyFile: undefined, serverName: undefined };
     const config: StandaloneConfig = {

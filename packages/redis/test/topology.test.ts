@@ -4,7 +4,7 @@ import { close, connect, type Profile, untilReady } from '../src/connect.ts';
 import { redisFault } from '../src/fault.ts';
 import { health } from '../src/health.ts';
 import { scanKeys, unlinkByPrefix } from '../src/scan.ts';
-import { testCluster, testSentinel } from '../src/testing.ts';
+import { PRODUCT_USER, testCluster, testSentinel } from '../src/testing.ts';
 
 async function ready(t: TestContext, config: RedisConfig, profile: Profile) {
   const client = connect({ config, profile, name: 'test' });
@@ -15,7 +15,7 @@ async function ready(t: TestContext, config: RedisConfig, profile: Profile) {
 
 describe('a Cluster', () => {
   test('is walked on every master and emptied by prefix', async (t) => {
-    const { config } = await testCluster(t);
+    const { config } = await testCluster(t, { isAnyKey: true });
     const client = await ready(t, config, 'request');
     const ours = Array.from({ length: 300 }, (_, index) => `ours:${index}`);
     await Promise.all([...ours, 'ourselves', 'theirs:1'].map((key) => client.set(key, 'x')));
@@ -33,12 +33,10 @@ describe('a Cluster', () => {
   });
 
   test('that loses a master refuses its slots in time and serves the others', async (t) => {
-    const { config, servers } = await testCluster(t);
+    const { config, servers } = await testCluster(t, { isAnyKey: true });
     const client = await ready(t, config, 'request');
     await Promise.all(
-      servers.map((server) =>
-        server.connect('worker').call('CONFIG', 'SET', 'cluster-require-full-coverage', 'no'),
-      ),
+      servers.map((server) => server.admin().call('CONFIG', 'SET', 'cluster-require-full-coverage', 'no')),
     );
     // Slots 15495, 3300 and 7365: the third master's, the first's, the second's.
     await Promise.all(['a', 'b', 'c'].map((key) => client.set(key, 'x')));
@@ -59,12 +57,12 @@ describe('a Cluster', () => {
 
 describe('a Cluster that a node has left', () => {
   test('is asked anew where its slots are, when that node still answers', { timeout: 30_000 }, async (t) => {
-    const { config, masters } = await testCluster(t);
+    const { config, masters } = await testCluster(t, { isAnyKey: true });
     const client = await ready(t, config, 'request');
     // Slot 15495: the third master's.
     await client.set('a', 'x');
     await client.del('a');
-    const [first, second, third] = masters.map((server) => server.connect('worker'));
+    const [first, second, third] = masters.map((server) => server.admin());
     const id = String(await third?.call('CLUSTER', 'MYID'));
 
     for (const node of [first, second]) await node?.call('CLUSTER', 'FORGET', id);
@@ -79,7 +77,7 @@ describe('a Cluster that a node has left', () => {
 
 describe('the health of a Cluster', () => {
   test('is up while one of its masters answers, and down when none does', { timeout: 30_000 }, async (t) => {
-    const { config, servers } = await testCluster(t);
+    const { config, servers } = await testCluster(t, { isAnyKey: true });
     const client = await ready(t, config, 'request');
     const answers = () => Promise.all(Array.from({ length: 10 }, () => health(client, 300)));
     const [first, ...others] = servers;
@@ -100,11 +98,11 @@ describe('a Cluster with replicas', () => {
     timeout: 40_000,
   }, async (t) => {
     const settings = ['cluster-require-full-coverage no'];
-    const { config, masters, replicas } = await testCluster(t, { replicas: 1, settings });
+    const { config, masters, replicas } = await testCluster(t, { isAnyKey: true, replicas: 1, settings });
     const [request, worker] = [await ready(t, config, 'request'), await ready(t, config, 'worker')];
     // Slots 15495 and 3300: the third master's, and the first's.
     await worker.set('a', 'before');
-    await expect.poll(() => replicas[2]?.connect('worker').dbsize()).toBe(1);
+    await expect.poll(() => replicas[2]?.admin().dbsize()).toBe(1);
 
     await masters[2]?.kill();
     const kept = worker.append('a', ' and after');
@@ -120,7 +118,7 @@ describe('a Cluster with replicas', () => {
   });
 
   test('is served when a replica is away', { timeout: 40_000 }, async (t) => {
-    const { config, replicas } = await testCluster(t, { replicas: 1 });
+    const { config, replicas } = await testCluster(t, { isAnyKey: true, replicas: 1 });
     await replicas[0]?.kill();
 
     const client = await ready(t, config, 'request');
@@ -131,10 +129,10 @@ describe('a Cluster with replicas', () => {
 
 describe('a Sentinel', () => {
   test('leads both profiles to the new master', { timeout: 30_000 }, async (t) => {
-    const { config, master, replica } = await testSentinel(t);
+    const { config, master, replica } = await testSentinel(t, { isAnyKey: true });
     const [request, worker] = [await ready(t, config, 'request'), await ready(t, config, 'worker')];
     await worker.set('key', 'before');
-    await expect.poll(() => replica.connect('worker').get('key'), { timeout: 5_000 }).toBe('before');
+    await expect.poll(() => replica.admin().get('key'), { timeout: 5_000 }).toBe('before');
 
     await master.kill();
     const kept = worker.set('key', 'during');
@@ -143,11 +141,11 @@ describe('a Sentinel', () => {
     await expect
       .poll(() => request.set('key', 'after').catch(() => 'refused'), { timeout: 10_000 })
       .toBe('OK');
-    expect(await replica.connect('worker').get('key')).toBe('after');
+    expect(await replica.admin().get('key')).toBe('after');
   });
 
   test('leads away from a master that has fallen silent', { timeout: 30_000 }, async (t) => {
-    const { config, master } = await testSentinel(t);
+    const { config, master } = await testSentinel(t, { isAnyKey: true });
     const client = await ready(t, config, 'request');
     expect(await client.set('key', 'before')).toBe('OK');
 
@@ -158,8 +156,8 @@ describe('a Sentinel', () => {
   });
 
   test('that asks for a password of its own is given it', async (t) => {
-    const { config, sentinel } = await testSentinel(t);
-    await sentinel.connect('worker').call('ACL', 'SETUSER', 'default', 'resetpass', '>of-the-sentinel');
+    const { config, sentinel } = await testSentinel(t, { isAnyKey: true });
+    await sentinel.admin().call('ACL', 'SETUSER', PRODUCT_USER, 'resetpass', '>of-the-sentinel');
 
     const client = await ready(t, { ...config, sentinelPassword: new Secret('of-the-sentinel') }, 'request');
 
@@ -167,8 +165,8 @@ describe('a Sentinel', () => {
   });
 
   test('that is silent is passed over for one that answers', async (t) => {
-    const { config, sentinel } = await testSentinel(t);
-    const other = await testSentinel(t);
+    const { config, sentinel } = await testSentinel(t, { isAnyKey: true });
+    const other = await testSentinel(t, { isAnyKey: true });
     sentinel.pause();
     t.onTestFinished(() => sentinel.resume());
 

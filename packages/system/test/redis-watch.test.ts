@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keyspace } from '@sluice/config';
-import { type RedisClient, untilReady } from '@sluice/redis';
+import { type RedisClient, unlinkByPrefix, untilReady } from '@sluice/redis';
 import { type TestServer, testServer } from '@sluice/redis/testing';
 import { createLog, Metrics, systemClock } from '@sluice/runtime';
 import { describe, expect, it } from 'vitest';
@@ -33,8 +33,8 @@ async function folder(t: Context): Promise<string> {
 }
 
 /** What is looked for. The server is the test's own. */
-async function loseEverything(client: RedisClient): Promise<void> {
-  await client.flushdb();
+async function loseEverything(server: TestServer): Promise<void> {
+  await unlinkByPrefix(server.admin(), '');
 }
 
 async function setup(t: Context): Promise<Bundle> {
@@ -70,7 +70,7 @@ describe('a dataset', () => {
     const first = await watch();
     const marked = await client.hgetall('t:system:dataset:queue');
     const second = await watch({ directory: await folder(t) });
-    await client.save();
+    await server.admin().save();
     await server.stop();
     await server.start();
     await expect.poll(() => client.status, { timeout: 5_000 }).toBe('ready');
@@ -99,9 +99,9 @@ describe('a dataset', () => {
   });
 
   it('of somebody else is told until an operator acknowledges it, to every process', async (t) => {
-    const { client, watch } = await setup(t);
+    const { server, client, watch } = await setup(t);
     const [one, other] = [await watch(), await watch({ directory: await folder(t) })];
-    await loseEverything(client);
+    await loseEverything(server);
     await client.hset('t:system:dataset:queue', 'epoch', 'theirs');
     const states = () => [one.report().dataset, other.report().dataset];
     await expect.poll(states, { timeout: ALARM_MS }).toEqual(['replaced', 'replaced']);
@@ -114,10 +114,10 @@ describe('a dataset', () => {
   });
 
   it('that was restored is known again without a word', async (t) => {
-    const { client, watch } = await setup(t);
+    const { server, client, watch } = await setup(t);
     const known = await watch();
     const marked = await client.hgetall('t:system:dataset:queue');
-    await loseEverything(client);
+    await loseEverything(server);
     await expect.poll(() => known.report().dataset, { timeout: ALARM_MS }).toBe('lost');
 
     await client.hset('t:system:dataset:queue', marked);
@@ -126,9 +126,9 @@ describe('a dataset', () => {
   });
 
   it('of a Redis that the configuration names anew is no loss', async (t) => {
-    const { client, watch } = await setup(t);
+    const { server, watch } = await setup(t);
     (await watch()).stop();
-    await loseEverything(client);
+    await loseEverything(server);
 
     expect((await watch({ target: 'another t' })).report().dataset).toBe('known');
   });

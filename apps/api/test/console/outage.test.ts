@@ -7,7 +7,7 @@ test('says quickly and plainly that Redis is away, and comes back', { timeout: 4
   const server = await testServer(t);
   const client = server.connect('request');
   await untilReady(client, 5_000);
-  const api = await startApi(t, { REDIS_URL: `redis://127.0.0.1:${server.port}` });
+  const api = await startApi(t, { REDIS_URL: server.url });
   const entered = await fetch(`${api.url}/admin/login`, {
     method: 'POST',
     headers: { 'Sec-Fetch-Site': 'same-origin' },
