@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { KEY, OwnRedis, startProduct } from '../e2e/product.ts';
-import { offer, type Phase } from './overload.ts';
+import { enqueueing, offer, type Phase } from './overload.ts';
 
 const USAGE = `Finds how many requests a second one API serves, sends three times as many, and looks whether it serves on.
 
@@ -32,13 +32,6 @@ if (values.help) {
 
 const seconds = Number(values.seconds);
 const jobs = Number(values.jobs);
-const body = (n: number) =>
-  JSON.stringify({
-    resource: Array.from({ length: jobs }, (_, at) => ({
-      name: 'noop',
-      data: { n, at, text: 'x'.repeat(100) },
-    })),
-  });
 const cleanUps: (() => Promise<void> | void)[] = [];
 const cleaner = { onTestFinished: (cleanUp: () => Promise<void> | void) => void cleanUps.unshift(cleanUp) };
 const phases: Phase[] = [];
@@ -47,12 +40,12 @@ try {
   const redis = await OwnRedis.start(cleaner, ['--appendonly', 'no']);
   const product = await startProduct(cleaner, redis.url, { ACCESS_LOG: 'errors' });
   await product.worker.kill();
-  const target = { url: product.url, key: KEY, pid: product.api.pid, body };
+  const target = { url: product.url, pid: product.api.pid };
   const run = async (name: string, offeredPerSecond: number, length = seconds) => {
     // A queue for each phase, emptied before the next.
     const queue = `overload-${phases.length}`;
-    const path = `/api/v2/queues/${queue}/jobs`;
-    const phase = await offer({ ...target, name, path, seconds: length, offeredPerSecond });
+    const request = enqueueing({ path: `/api/v2/queues/${queue}/jobs`, key: KEY, jobs });
+    const phase = await offer({ ...target, name, request, seconds: length, offeredPerSecond });
     phases.push(phase);
     process.stderr.write(`${JSON.stringify(phase)}\n`);
     await product.call(`/queues/${queue}/obliterate`, {

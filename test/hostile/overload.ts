@@ -1,7 +1,7 @@
 /** This file owns load that does not wait for answers: so many requests a second, whatever becomes of those before. */
 import { readFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { setTimeout as later } from 'node:timers/promises';
+import { RawPool } from './raw-load.ts';
 
 export interface Phase {
   name: string;
@@ -13,7 +13,7 @@ export interface Phase {
   shedPerSecond: number;
   /** Everything else: another status, a refusal without `Retry-After`, no answer. */
   wrong: number;
-  /** Not sent, because `MAX_OPEN` were unanswered: what the load itself could not do. */
+  /** Not sent, because `CONNECTIONS` were unanswered: what the load itself could not do. */
   unsent: number;
   /** Of answers of 2xx. */
   p50Ms: number;
@@ -21,26 +21,43 @@ export interface Phase {
   peakRssMiB: number;
 }
 
-/** Sockets of the load. An unanswered request takes one. */
-const MAX_OPEN = 4_000;
+/** Open before the load begins, as a proxy keeps them: Node accepts one new connection a turn of its event loop. */
+const CONNECTIONS = 2_000;
+const HEALTH = Buffer.from('GET /livez HTTP/1.1\r\nHost: sluice\r\n\r\n');
 const TICK_MS = 10;
 /** Far above what is promised. */
 const GIVE_UP_MS = 10_000;
 
-/** Sends `offeredPerSecond` for `seconds`, evenly. `body` of the n-th request. */
+/** A request that enqueues `jobs` jobs, as it goes over the wire. */
+export function enqueueing({ path, key, jobs }: { path: string; key: string; jobs: number }): Buffer {
+  const body = JSON.stringify({
+    resource: Array.from({ length: jobs }, (_, at) => ({
+      name: 'noop',
+      data: { at, text: 'x'.repeat(100) },
+    })),
+  });
+  const head = [
+    `POST ${path} HTTP/1.1`,
+    'Host: sluice',
+    `X-DreamFactory-API-Key: ${key}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/** Sends `offeredPerSecond` for `seconds`, evenly: `request`, headers and body, again and again. */
 export async function offer(options: {
   name: string;
   url: string;
-  path: string;
-  key: string;
+  request: Buffer;
   pid: number;
   seconds: number;
   offeredPerSecond: number;
-  body: (n: number) => string;
 }): Promise<Phase> {
-  const { name, url, path, key, pid, seconds, offeredPerSecond, body } = options;
-  const { hostname, port } = new URL(url);
-  const agent = new Agent({ keepAlive: true, maxSockets: MAX_OPEN });
+  const { name, url, request, pid, seconds, offeredPerSecond } = options;
+  const pool = new RawPool(url);
+  await pool.warm(CONNECTIONS, HEALTH);
   const latencies: number[] = [];
   let open = 0;
   let shed = 0;
@@ -48,45 +65,27 @@ export async function offer(options: {
   let unsent = 0;
   let peakRssMiB = 0;
 
-  const send = (n: number) => {
-    if (open >= MAX_OPEN) {
+  const send = () => {
+    if (open >= CONNECTIONS) {
       unsent += 1;
       return;
     }
     open += 1;
     const startedAt = performance.now();
-    const text = body(n);
-    const headers = {
-      'X-DreamFactory-API-Key': key,
-      'Content-Type': 'application/json',
-      'Content-Length': Buffer.byteLength(text),
-    };
-    const outgoing = request({ agent, hostname, port, path, method: 'POST', headers, timeout: GIVE_UP_MS });
-    let isOver = false;
-    const over = (isWrong: boolean) => {
-      if (isOver) return;
-      isOver = true;
+    pool.send(request, GIVE_UP_MS, (answer) => {
       open -= 1;
-      if (isWrong) wrong += 1;
-    };
-    outgoing.once('response', (incoming) => {
-      incoming.resume().once('end', () => {
-        const { statusCode = 0 } = incoming;
-        if (statusCode >= 200 && statusCode < 300) latencies.push(performance.now() - startedAt);
-        const isShed = (statusCode === 503 || statusCode === 429) && 'retry-after' in incoming.headers;
-        if (isShed) shed += 1;
-        over(!isShed && statusCode >= 300);
-      });
+      const { status = 0, hasRetryAfter = false } = answer ?? {};
+      if (status >= 200 && status < 300) latencies.push(performance.now() - startedAt);
+      else if (hasRetryAfter && (status === 503 || status === 429)) shed += 1;
+      else wrong += 1;
     });
-    outgoing.once('timeout', () => outgoing.destroy()).once('error', () => over(true));
-    outgoing.end(text);
   };
 
   const startedAt = performance.now();
   let sent = 0;
   while (performance.now() - startedAt < seconds * 1_000) {
     const due = Math.floor(((performance.now() - startedAt) / 1_000) * offeredPerSecond);
-    for (; sent < due; sent += 1) send(sent);
+    for (; sent < due; sent += 1) send();
     peakRssMiB = Math.max(peakRssMiB, rssMiB(pid));
     await later(TICK_MS);
   }
@@ -95,8 +94,7 @@ export async function offer(options: {
   const shedInTime = shed;
   const giveUpAt = performance.now() + GIVE_UP_MS;
   while (open > 0 && performance.now() < giveUpAt) await later(TICK_MS);
-  wrong += open;
-  agent.destroy();
+  pool.close();
   latencies.sort((a, b) => a - b);
   const at = (share: number) => Math.round((latencies[Math.floor(latencies.length * share)] ?? 0) * 10) / 10;
   return {

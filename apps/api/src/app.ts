@@ -9,7 +9,7 @@ import { DomainError } from '@sluice/runtime';
 import type { RequestSpan } from '@sluice/tracing';
 import type { Handlers } from './http/call.ts';
 import { Exchange } from './http/exchange.ts';
-import { Occupancy } from './http/occupancy.ts';
+import type { Occupancy } from './http/occupancy.ts';
 import { Router } from './http/router.ts';
 import {
   type Door,
@@ -30,8 +30,8 @@ const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
 export function createApp(
   handlers: Handlers<typeof routes>,
   door: Door,
-  pages: readonly Pages[] = [],
-  occupancy = new Occupancy({ max: Number.POSITIVE_INFINITY }),
+  pages: readonly Pages[],
+  occupancy: Occupancy,
 ): Listener {
   const all: readonly RouteDeclaration[] = Object.values(routes);
   const named = new Router<Endpoint>();
@@ -51,7 +51,7 @@ export function createApp(
     exchange.answer(failedReply(exchange, error, door));
 
   return (incoming, outgoing) => {
-    const exchange = new Exchange(incoming, outgoing);
+    const exchange = new Exchange(incoming, outgoing, occupancy.bodies);
     const path = rawPath(exchange.target);
     const page = pages.find(({ path: root }) => path === root || path.startsWith(`${root}/`));
     if (!HOST.test(exchange.header('host') ?? '')) {

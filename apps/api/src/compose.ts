@@ -164,7 +164,7 @@ export async function compose(config: ApiConfig, log: Log, show: (line: string) 
   registerCacheMetrics({ metrics, cacheServices });
   registerVisitorMetrics({ metrics, channels, sessionCounts: () => sessionCounts });
   registerLimitMetrics({ metrics, limiter });
-  const occupancy = new Occupancy({ max: config.maxInFlight });
+  const occupancy = new Occupancy({ max: config.maxInFlight, maxBodyBytes: config.maxBodyBytesInFlight });
   registerOccupancyMetrics({ metrics, occupancy });
 
   const alertStates = new AlertStates({ client: connections.role('queue'), keys });

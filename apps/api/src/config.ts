@@ -31,6 +31,8 @@ export interface ApiConfig {
   maxBatchItems: number;
   /** Requests worked on at once; more are answered 503. */
   maxInFlight: number;
+  /** Of their bodies together, but for those that came with their headers; more are answered 503. */
+  maxBodyBytesInFlight: number;
   /** How long it goes on serving after SIGTERM, while clients and balancers leave. */
   shutdownLingerMs: number;
   shutdownDeadlineMs: number;
@@ -52,8 +54,10 @@ const DEFAULTS = {
   maxValueBytes: MIB,
   maxBatchBytes: 8 * MIB,
   maxBatchItems: 1_000,
-  /** A turn of the event loop takes some 64 to 256 requests together; beyond a few of those only the wait grows. */
+  /** What waits for a slow Redis. Of a busy process its own speed decides, long before. */
   maxInFlight: 1_000,
+  /** Parsed and on its way to Redis a body takes several times its length. */
+  maxBodyBytesInFlight: 128 * MIB,
   shutdownLingerSeconds: 1,
   shutdownDeadlineSeconds: 25,
 } as const;
@@ -82,6 +86,10 @@ export function readConfig(variables: EnvironmentVariables): ApiConfig {
     maxBatchBytes: env.integer('MAX_BATCH_BYTES', DEFAULTS.maxBatchBytes, { min: 1_024, max: 512 * MIB }),
     maxBatchItems: env.integer('MAX_BATCH_ITEMS', DEFAULTS.maxBatchItems, { min: 1, max: 10_000 }),
     maxInFlight: env.integer('MAX_IN_FLIGHT', DEFAULTS.maxInFlight, { min: 1, max: 100_000 }),
+    maxBodyBytesInFlight: env.integer('MAX_BODY_BYTES_IN_FLIGHT', DEFAULTS.maxBodyBytesInFlight, {
+      min: MIB,
+      max: 64 * 1_024 * MIB,
+    }),
     shutdownLingerMs:
       env.integer('SHUTDOWN_LINGER_SECONDS', DEFAULTS.shutdownLingerSeconds, { min: 0, max: 300 }) * 1_000,
     isTraced: env.has('OTEL_EXPORTER_OTLP_ENDPOINT') || env.has('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'),
@@ -96,6 +104,15 @@ export function readConfig(variables: EnvironmentVariables): ApiConfig {
     limits: readLimits(env, file),
     alertCheckMs: env.integer('ALERT_CHECK_SECONDS', 15, { min: 0, max: 300 }) * 1_000,
   };
+  const largestBody = Math.max(config.maxBatchBytes, config.maxValueBytes);
+  if (config.maxBodyBytesInFlight < largestBody) {
+    env.fault({
+      name: 'MAX_BODY_BYTES_IN_FLIGHT',
+      got: `${config.maxBodyBytesInFlight}, less than a single body may have`,
+      wanted: 'at least MAX_BATCH_BYTES and MAX_VALUE_BYTES',
+      example: String(16 * largestBody),
+    });
+  }
   env.finish();
   return config;
 }

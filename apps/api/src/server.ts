@@ -15,6 +15,8 @@ const LIMITS = {
   maxHeaderSize: 16_384,
 } as const;
 const MAX_CONNECTIONS = 10_000;
+/** Who finds the line full asks again a second later, then three. The system's own bound (`somaxconn`) goes before this. */
+const BACKLOG = 4_096;
 /** Neither read from nor written to: a reader of events that stalls, a peer that vanished. Above the longest poll. */
 const SILENT_SOCKET_TIMEOUT_MS = 60_000;
 const CLOSE_EVERY_MS = 50;
@@ -62,7 +64,7 @@ export class HttpServer implements Service {
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ host: this.#host, port: this.#port }, () => {
+      this.#server.listen({ host: this.#host, port: this.#port, backlog: BACKLOG }, () => {
         this.#server.off('error', reject);
         resolve();
       });

@@ -1,23 +1,11 @@
 import { once } from 'node:events';
 import { IncomingMessage, ServerResponse } from 'node:http';
-import { connect, Socket } from 'node:net';
-import type { TestContext } from '@sluice/redis/testing';
+import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { BodyRoom } from '../src/http/body-room.ts';
 import { Exchange } from '../src/http/exchange.ts';
 import { startApi } from './harness.ts';
-
-/** A client that writes bytes of its own choosing and hears the answers. */
-async function rawClient(t: TestContext, url: string): Promise<{ socket: Socket; heard: () => string }> {
-  const socket = connect(Number(new URL(url).port), '127.0.0.1');
-  t.onTestFinished(() => void socket.destroy());
-  let text = '';
-  socket.on('data', (chunk) => {
-    text += chunk.toString('latin1');
-  });
-  socket.on('error', () => undefined);
-  await once(socket, 'connect');
-  return { socket, heard: () => text };
-}
+import { rawClient } from './raw-client.ts';
 
 const post = (key: string, more: string) =>
   `POST /api/v2/queues/mail/jobs HTTP/1.1\r\nHost: x\r\nX-DreamFactory-API-Key: ${key}\r\nContent-Type: application/json\r\n${more}\r\n\r\n`;
@@ -74,7 +62,7 @@ describe('a request on the wire', () => {
     const incoming = new IncomingMessage(new Socket());
     incoming.headers['content-length'] = '10';
     incoming.destroy();
-    const exchange = new Exchange(incoming, new ServerResponse(incoming));
+    const exchange = new Exchange(incoming, new ServerResponse(incoming), new BodyRoom({ max: 100 }));
 
     await expect(exchange.body(100)).rejects.toMatchObject({ code: 'input_invalid' });
   });

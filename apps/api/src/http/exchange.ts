@@ -4,6 +4,8 @@ import { pipeline, Readable } from 'node:stream';
 import type { ReadableStream as WebStream } from 'node:stream/web';
 import type { ErrorCode } from '@sluice/contract';
 import { DomainError } from '@sluice/runtime';
+import type { BodyRoom } from './body-room.ts';
+import { OVERLOADED } from './overload.ts';
 import type { Reply } from './reply.ts';
 
 /** What a client may still send of a body that nobody wants, before its connection is closed. */
@@ -15,15 +17,21 @@ export class Exchange {
   readonly method: string;
   /** Path and query as they came, undecoded. */
   readonly target: string;
+  /** Of the process's clock (`performance.now()`): when its headers had come. */
+  readonly cameAt = performance.now();
   readonly #incoming: IncomingMessage;
   readonly #outgoing: ServerResponse;
+  readonly #room: BodyRoom;
+  /** Bytes of the body that took room. */
+  #roomTaken = 0;
   #gone: AbortController | undefined;
 
-  constructor(incoming: IncomingMessage, outgoing: ServerResponse) {
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse, room: BodyRoom) {
     this.method = incoming.method ?? 'GET';
     this.target = incoming.url ?? '/';
     this.#incoming = incoming;
     this.#outgoing = outgoing;
+    this.#room = room;
   }
 
   /** A request header by its lower-case name; the first of several. */
@@ -54,12 +62,15 @@ export class Exchange {
     else this.#outgoing.once('close', listener);
   }
 
-  /** The body, empty when there is none; `undefined` when it has more than `maxBytes`. Throws `input_invalid` when it breaks off. */
+  /**
+   * The body, empty when there is none; `undefined` when it has more than `maxBytes`. Throws `input_invalid` when it breaks
+   * off, `overloaded` when this process holds too much of others.
+   */
   async body(maxBytes: number): Promise<Buffer | undefined> {
     const incoming = this.#incoming;
     const length = Number(incoming.headers['content-length']);
     if (length > maxBytes) return undefined;
-    if (!incoming.complete && incoming.readableLength !== length) return await collect(incoming, maxBytes);
+    if (!incoming.complete && incoming.readableLength !== length) return await this.#collect(maxBytes);
     // It has come with its headers, as small ones do: there are no events to wait for.
     const whole: Buffer = incoming.read() ?? NO_BYTES;
     return whole.length > maxBytes ? undefined : whole;
@@ -67,6 +78,7 @@ export class Exchange {
 
   /** Throws `TypeError` when a header holds what no header may. */
   answer({ status, headers, body }: Reply): void {
+    this.#giveRoom();
     const outgoing = this.#outgoing;
     if (!this.#incoming.complete) outgoing.once('finish', () => discardRest(this.#incoming));
     if (body instanceof ReadableStream) {
@@ -90,31 +102,50 @@ export class Exchange {
 
   /** Closes the connection: what is left when an answer cannot be written. */
   abandon(): void {
+    this.#giveRoom();
     this.#outgoing.destroy();
   }
-}
 
-function collect(incoming: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
-  const brokenOff = () =>
-    new DomainError<ErrorCode>('input_invalid', 'The connection was closed before the body ended.');
-  // What has happened already is told to no listener.
-  if (incoming.destroyed) return Promise.reject(brokenOff());
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const settle = (result: Buffer | undefined) => {
-      incoming.off('data', onData).off('end', onEnd).off('error', onBreak).off('close', onBreak);
-      resolve(result);
-    };
-    const onData = (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > maxBytes) settle(undefined);
-      else chunks.push(chunk);
-    };
-    const onEnd = () => settle(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
-    const onBreak = () => reject(brokenOff());
-    incoming.on('data', onData).on('end', onEnd).on('error', onBreak).on('close', onBreak);
-  });
+  #giveRoom(): void {
+    if (this.#roomTaken === 0) return;
+    this.#room.give(this.#roomTaken);
+    this.#roomTaken = 0;
+  }
+
+  #collect(maxBytes: number): Promise<Buffer | undefined> {
+    const incoming = this.#incoming;
+    const brokenOff = () =>
+      new DomainError<ErrorCode>('input_invalid', 'The connection was closed before the body ended.');
+    // What has happened already is told to no listener.
+    if (incoming.destroyed) return Promise.reject(brokenOff());
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      const leave = () => {
+        incoming.off('data', onData).off('end', onEnd).off('error', onBreak).off('close', onBreak);
+      };
+      const settle = (result: Buffer | undefined) => {
+        leave();
+        resolve(result);
+      };
+      const fail = (error: DomainError) => {
+        leave();
+        reject(error);
+      };
+      const onData = (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > maxBytes) settle(undefined);
+        else if (!this.#room.take(chunk.length)) fail(OVERLOADED);
+        else {
+          this.#roomTaken += chunk.length;
+          chunks.push(chunk);
+        }
+      };
+      const onEnd = () => settle(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+      const onBreak = () => fail(brokenOff());
+      incoming.on('data', onData).on('end', onEnd).on('error', onBreak).on('close', onBreak);
+    });
+  }
 }
 
 /** Lets a client finish what nobody reads, so that it comes to read its answer; not for long. */

@@ -106,7 +106,8 @@ export async function serve(
   rawParams: RawParams,
   door: Door,
 ): Promise<void> {
-  const startedAt = performance.now();
+  const { cameAt } = exchange;
+  const leftMs = REQUEST_DEADLINE_MS - (performance.now() - cameAt);
   const requestId = requestIdOf(exchange.header('x-request-id'));
   let principal: Principal | undefined;
   let admission: Admission | undefined;
@@ -129,7 +130,7 @@ export async function serve(
     const call = await validated(exchange, declaration, params, principal, requestId, door);
     const work = handler(call);
     if (!(work instanceof Promise)) reply = work;
-    else reply = await (declaration.isLongPoll ? work : within(work, REQUEST_DEADLINE_MS));
+    else reply = await (declaration.isLongPoll ? work : within(work, leftMs));
   } catch (error) {
     const failed = failure(error, requestId);
     reply = failed.reply;
@@ -142,7 +143,7 @@ export async function serve(
     route: declaration.id,
     method: exchange.method,
     status: reply.status,
-    durationMs: performance.now() - startedAt,
+    durationMs: performance.now() - cameAt,
     principal: principal?.id,
     reason,
     error: unexpected,
