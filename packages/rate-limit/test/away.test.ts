@@ -1,11 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { keyspace, type RedisConfig } from '@sluice/config';
 import { close, connect, untilReady } from '@sluice/redis';
-import type { TestContext } from '@sluice/redis/testing';
+import { freePort, type TestContext, testServer } from '@sluice/redis/testing';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_DEADLINE_MS, Limiter, type LimiterOptions, limitHeaders, refusalOf } from '../src/index.ts';
 import type { PolicyInput } from '../src/schemas.ts';
-import { freePort, ownRedis } from './own-redis.ts';
 import { countScripts, TestTime } from './setup.ts';
 
 const POLICIES: readonly PolicyInput[] = [
@@ -41,12 +40,12 @@ async function timed<T>(work: Promise<T>) {
 
 describe.for(['killed', 'frozen'] as const)('with Redis %s', (how) => {
   it.for(['open', 'closed', 'memory'] as const)('%s decides within 150 ms', async (policy, t) => {
-    const server = await ownRedis(t);
+    const server = await testServer(t);
     const { redis, limiter } = await limiterOn(t, server.config);
     await untilReady(redis, 5_000);
     const before = await limiter.take({ policy, key: 'ada' });
     if (how === 'killed') await server.kill();
-    else server.freeze();
+    else server.pause();
 
     const { result, tookMs, lateMs } = await timed(limiter.take({ policy, key: 'ada' }));
 
@@ -61,12 +60,12 @@ describe.for(['killed', 'frozen'] as const)('with Redis %s', (how) => {
 });
 
 it('asks a frozen Redis seldom, answers without it at once, and returns to it', async (t) => {
-  const server = await ownRedis(t);
+  const server = await testServer(t);
   const { redis, limiter } = await limiterOn(t, server.config);
   await untilReady(redis, 5_000);
   const ask = { policy: 'open', key: 'ada' };
   const decidedBy = async () => (await limiter.take(ask)).quotas[0]?.decidedBy;
-  server.freeze();
+  server.pause();
   const scripts = countScripts(redis);
   await limiter.take(ask);
 
@@ -84,7 +83,7 @@ it('asks a frozen Redis seldom, answers without it at once, and returns to it', 
   expect(scripts()).toBeLessThanOrEqual(1 + 1_000 / 250);
   expect(tookMs.filter((ms) => ms > DEFAULT_DEADLINE_MS / 2).length).toBeLessThan(tookMs.length / 2);
   expect(decisions.length).toBeGreaterThan(20);
-  server.thaw();
+  server.resume();
   await expect.poll(decidedBy, { timeout: 5_000 }).toBe('redis');
   expect(limiter.isAway).toBe(false);
 });

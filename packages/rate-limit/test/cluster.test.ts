@@ -1,13 +1,10 @@
-import { keyspace, type RedisConfig } from '@sluice/config';
+import { keyspace } from '@sluice/config';
 import { close, connect, untilReady } from '@sluice/redis';
-import type { TestContext } from '@sluice/redis/testing';
+import { testCluster } from '@sluice/redis/testing';
 import { expect, it } from 'vitest';
 import { Limiter } from '../src/index.ts';
 import type { PolicyInput } from '../src/schemas.ts';
-import { type OwnRedis, ownRedis } from './own-redis.ts';
 import { countScripts } from './setup.ts';
-
-const LAST_SLOT = 16_383;
 
 const POLICIES: readonly PolicyInput[] = [
   { name: 'per-key', algorithm: 'fixed', limit: 50, period: 'hour' },
@@ -16,47 +13,8 @@ const POLICIES: readonly PolicyInput[] = [
   { name: 'at-once', algorithm: 'concurrency', limit: 2 },
 ];
 
-/** A Redis Cluster of two masters, each with half of the slots. */
-async function ownCluster(t: TestContext): Promise<{ nodes: OwnRedis[]; config: RedisConfig }> {
-  const options = [
-    '--cluster-enabled',
-    'yes',
-    '--cluster-node-timeout',
-    '2000',
-    '--cluster-require-full-coverage',
-    'no',
-  ];
-  const nodes = [await ownRedis(t, options), await ownRedis(t, options)];
-  const clients = nodes.map(({ config }) => connect({ config, profile: 'worker', name: 'test' }));
-  const half = LAST_SLOT >> 1;
-  const ranges = [
-    [0, half],
-    [half + 1, LAST_SLOT],
-  ] as const;
-  for (const [i, client] of clients.entries()) {
-    await untilReady(client, 5_000).catch(() => undefined);
-    await client.call('CLUSTER', 'ADDSLOTSRANGE', ...(ranges[i] ?? []));
-  }
-  await clients[0]?.call('CLUSTER', 'MEET', '127.0.0.1', String(nodes[1]?.port));
-  for (const client of clients) {
-    await expect
-      .poll(() => client.call('CLUSTER', 'INFO'), { timeout: 10_000 })
-      .toContain('cluster_state:ok');
-    await expect.poll(() => client.call('CLUSTER', 'INFO'), { timeout: 10_000 }).toContain('cluster_size:2');
-  }
-  await Promise.all(clients.map((client) => close(client)));
-  const config: RedisConfig = {
-    kind: 'cluster',
-    nodes: nodes.map(({ port }) => ({ host: '127.0.0.1', port })),
-    username: undefined,
-    password: undefined,
-    tls: undefined,
-  };
-  return { nodes, config };
-}
-
 it('counts in a Redis Cluster', async (t) => {
-  const { nodes, config } = await ownCluster(t);
+  const { masters, config } = await testCluster(t, { settings: ['cluster-require-full-coverage no'] });
   const redis = connect({ config, profile: 'request', name: 'limit-test' });
   t.onTestFinished(() => close(redis, 100));
   await untilReady(redis, 10_000);
@@ -105,7 +63,7 @@ it('counts in a Redis Cluster', async (t) => {
   expect(left.reduce<number>((sum, each) => sum + (each ?? 0), 0)).toBe(7 * 50 - admitted);
 
   // With one master gone, its keys are decided without it, the others' as before.
-  await nodes[1]?.kill();
+  await masters[1]?.kill();
   const startedAt = performance.now();
   const decided = await Promise.all(
     Array.from({ length: 20 }, (_, i) => impatient.take({ policy: 'per-key', key: `n_${i}` })),
