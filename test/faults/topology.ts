@@ -4,8 +4,9 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RedisConfig, StandaloneConfig } from '@sluice/config';
+import { type RedisConfig, Secret, type StandaloneConfig } from '@sluice/config';
 import { close, connect, type RedisClient, untilReady } from '@sluice/redis';
+import { ADMIN_PASSWORD, argumentsOf, guardedServer, productUrl, Refusals } from '@sluice/redis/testing';
 import { type Cleaner, freePort, Program } from '../e2e/product.ts';
 
 export interface Topology {
@@ -13,7 +14,7 @@ export interface Topology {
   readonly name: string;
   /** What API and worker are told of it. */
   readonly variables: Readonly<Record<string, string>>;
-  /** What the harness' own clients are told. */
+  /** What the harness' own clients are told: its administrator's way in. */
   readonly config: RedisConfig;
   readonly nodes: readonly RedisNode[];
   /** Resolves when a write is served. */
@@ -118,7 +119,7 @@ export class RedisServer implements RedisNode {
   }
 }
 
-/** One redis-server with an append-only file. */
+/** One redis-server with an append-only file, which the product enters as the user of docs/security.md, and may be refused nothing. */
 export async function singleServer(
   t: Cleaner,
   { folder, fsync, settings = [] }: { folder: string; fsync: Fsync; settings?: readonly string[] },
@@ -126,16 +127,26 @@ export async function singleServer(
   const server = await RedisServer.start(t, {
     name: 'redis',
     folder: join(folder, 'redis'),
-    settings: ['--save', '', '--appendonly', 'yes', '--appendfsync', fsync, ...settings],
+    settings: [
+      ...['--save', '', '--appendonly', 'yes', '--appendfsync', fsync],
+      ...argumentsOf(guardedServer({ prefix: 'dreamfactory' })),
+      ...settings,
+    ],
   });
   const config: StandaloneConfig = {
     kind: 'standalone',
     ...{ host: server.host, port: server.port, database: 0 },
-    ...{ username: undefined, password: undefined, tls: undefined },
+    ...{ username: undefined, password: new Secret(ADMIN_PASSWORD), tls: undefined },
   };
+  const refusals = new Refusals(config);
+  t.onTestFinished(async () => {
+    server.thaw();
+    if (server.isRunning) await refusals.collect();
+    refusals.assertNone();
+  });
   return {
     name: `redis-server, appendfsync ${fsync}`,
-    variables: { REDIS_URL: `redis://${server.host}:${server.port}/0` },
+    variables: { REDIS_URL: productUrl(server.port, server.host) },
     config,
     nodes: [server],
     server,
