@@ -1,6 +1,6 @@
 /**
- * This file owns the writing of jobs of one durability: whoever comes while a write waits for its proof leaves with the next
- * one, all behind a single WAIT.
+ * This file owns the writing of jobs of one durability to one master: whoever comes while a write waits for its proof leaves
+ * with the next one, all behind a single WAIT.
  *
  *   write -> gathered -> flight [insert, insert, …, WAIT or WAITAOF] -> outcome a job, with the shortfall if there is one
  *
@@ -56,6 +56,11 @@ export class DurableLane {
     this.#connections = options.connections;
   }
 
+  /** Nobody waits, nothing is under way: another lane would do as well. */
+  get isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#flights === 0;
+  }
+
   /** Resolves when each job is in and proven, or is known not to be; never rejects. */
   write(queue: OpenQueue, jobs: readonly Insertion[]): Promise<LaneReply> {
     return new Promise((settle) => {
@@ -97,9 +102,10 @@ export class DurableLane {
 
   async #fly(passengers: readonly Passenger[]): Promise<void> {
     try {
-      await this.#connections.use(async (client) => {
+      const [first] = passengers as [Passenger];
+      await this.#connections.use(first.queue.keys.id, async (client) => {
         const ofQueues = [...byQueue(passengers).values()];
-        // Queues may lie on different nodes of a Cluster, each of which is asked for itself.
+        // Of one master's slots some may have moved on: each queue of a Cluster is asked for itself.
         const flights = client instanceof Cluster ? ofQueues : [passengers];
         await Promise.all(flights.map((flight) => this.#send(client, flight)));
       });

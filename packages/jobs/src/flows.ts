@@ -128,7 +128,7 @@ export class Flows {
   async #prove(queue: OpenQueue, id: string, proofs: readonly ProvenDurability[]): Promise<void> {
     const durability = proofs.join(', ');
     const { job } = jobKeys(queue.keys, id);
-    const proven = await this.#options.durable.use((client) =>
+    const proven = await this.#options.durable.use(job, (client) =>
       writeProven(client, {
         key: job,
         proofs,

@@ -4,7 +4,7 @@
  * of a queue with a durability leave by its lane.
  */
 import type { Keyspace } from '@sluice/config';
-import type { RedisClient } from '@sluice/redis';
+import { masterOf, type RedisClient } from '@sluice/redis';
 import { DomainError } from '@sluice/runtime';
 import type { DurableConnections } from './durable-connections.ts';
 import { DurableLane, type LaneResult, type ProvenDurability } from './durable-lane.ts';
@@ -52,7 +52,8 @@ export class GroupCommit {
   readonly #keyspace: Keyspace;
   readonly #connections: DurableConnections;
   readonly #assumed: AssumedDurability;
-  readonly #lanes = new Map<ProvenDurability, DurableLane>();
+  /** By durability and master; one that nobody uses goes when another comes. */
+  readonly #lanes = new Map<string, DurableLane>();
   #waiting = new Map<OpenQueue, Waiting[]>();
   #isScheduled = false;
   #unsettled = 0;
@@ -147,7 +148,7 @@ export class GroupCommit {
   ): Promise<void> {
     const registering = queue.isRegistered ? undefined : this.#register(queue);
     const jobs = waiting.map(({ job }) => job);
-    const { isNewQueue, results } = await this.#laneOf(durability).write(queue, jobs);
+    const { isNewQueue, results } = await this.#writeInLane(queue, durability, jobs);
     await (registering ?? (isNewQueue ? this.#register(queue) : undefined));
     const elsewhere = waiting.filter((_, index) => results[index]?.kind === 'elsewhere');
     const here = waiting.flatMap((each, index) => {
@@ -184,13 +185,17 @@ export class GroupCommit {
     this.#settle(waiting, () => ({ kind: 'rejected', error }));
   }
 
-  #laneOf(durability: ProvenDurability): DurableLane {
-    let lane = this.#lanes.get(durability);
+  /** A master that is slow to prove, as one without its replica, holds up nobody else. A slot that moves takes its next jobs along. */
+  async #writeInLane(queue: OpenQueue, durability: ProvenDurability, jobs: readonly Insertion[]) {
+    const name = `${durability} ${masterOf(this.#client, queue.keys.id) ?? ''}`;
+    let lane = this.#lanes.get(name);
     if (!lane) {
+      // Masters come and go.
+      for (const [each, { isIdle }] of this.#lanes) if (isIdle) this.#lanes.delete(each);
       lane = new DurableLane({ durability, connections: this.#connections });
-      this.#lanes.set(durability, lane);
+      this.#lanes.set(name, lane);
     }
-    return lane;
+    return await lane.write(queue, jobs);
   }
 
   #settle(waiting: readonly Waiting[], resultOf: (index: number) => InsertResult): void {

@@ -89,7 +89,7 @@ export class Jobs {
     const idempotencyWindowMs = options.idempotencyWindowMs ?? DEFAULT_IDEMPOTENCY_WINDOW_MS;
     this.#bullmq = new BullMqLoader(client);
     const queues = new Queues({ bullmq: this.#bullmq, keys });
-    const durable = new DurableConnections(options.openDurable);
+    const durable = new DurableConnections({ client, open: options.openDurable });
     const commits = new GroupCommit({ client, keys, durable });
     const reader = new Reader({ client, queues, clock });
     const { tracing } = options;

@@ -82,7 +82,7 @@ export class QueueSettings {
 
   /** A write that changes nothing, proven as each job will have to be. */
   async #tryOut({ name, keys }: OpenQueue, durability: ProvenDurability): Promise<void> {
-    const tried = await this.#options.durable.use((client) =>
+    const tried = await this.#options.durable.use(keys.id, (client) =>
       writeProven(client, {
         key: keys.id,
         proofs: [durability],

@@ -8,20 +8,28 @@ import type { TestContext } from './setup.ts';
 
 const keys = keyspace('t', { isCluster: true });
 
-async function setup(t: TestContext) {
-  const { config, servers } = await testCluster(t);
+async function setup(t: TestContext, { replicas = 0 }: { replicas?: 0 | 1 } = {}) {
+  const cluster = await testCluster(t, { replicas, settings: ['cluster-require-full-coverage no'] });
+  const { config, servers } = cluster;
   // Where there is no WAITAOF, the file is asked for by CONFIG GET: docs/security.md.
   for (const server of servers) await server.admin().call('ACL', 'SETUSER', PRODUCT_USER, '+config|get');
-  const open = () => connect({ config, profile: 'proof', name: 'test' });
-  const [client, durable] = [open(), open()];
-  await Promise.all([client, durable].map((each) => untilReady(each, 10_000)));
-  const subscriber = connect({ config, profile: 'subscriber', name: 'test' });
-  const jobs = new Jobs({ client, subscriber, keys, openDurable: () => durable });
+  const opened: RedisClient[] = [];
+  const open = (profile: 'proof' | 'subscriber') => {
+    const client = connect({ config, profile, name: 'test' });
+    opened.push(client);
+    return client;
+  };
+  const client = open('proof');
+  await untilReady(client, 10_000);
+  const jobs = new Jobs({
+    ...{ client, subscriber: open('subscriber'), keys },
+    openDurable: () => open('proof'),
+  });
   t.onTestFinished(async () => {
     await jobs.close();
-    for (const each of [client, durable, subscriber]) each.disconnect();
+    for (const each of opened) each.disconnect();
   });
-  return { jobs, servers, client };
+  return { ...cluster, jobs };
 }
 
 /** A queue whose slot this node of three has: the first third of the slots is the first's. */
@@ -68,4 +76,32 @@ it('in a Cluster the node of the slot proves the write, and is followed when the
 
   expect(job.durability).toBe('aof');
   expect(await second.exists(base + job.id)).toBe(1);
+});
+
+it('in a Cluster a master without its replica holds up no writes to the others', async (t) => {
+  const { jobs, servers, replicas } = await setup(t, { replicas: 1 });
+  const [alone, whole] = [await queueOn(servers, 0), await queueOn(servers, 1)];
+  for (const { queue } of [alone, whole]) await jobs.setLimits(queue, { durability: 'replica' });
+  await jobs.enqueue(whole.queue, { name: 'n' });
+  replicas[0]?.pause();
+  t.onTestFinished(() => replicas[0]?.resume());
+
+  let isOver = false;
+  const waits = Array.from({ length: 8 }, async () => {
+    const error = await jobs.enqueue(alone.queue, { name: 'n' }).catch((each: unknown) => each);
+    isOver = true;
+    return error;
+  });
+  const took: number[] = [];
+  while (!isOver) {
+    const startedAt = performance.now();
+    const { durability } = await jobs.enqueue(whole.queue, { name: 'n' });
+    expect(durability).toBe('replica');
+    took.push(performance.now() - startedAt);
+  }
+
+  const codes = (await Promise.all(waits)).map((error) => (error as { code?: unknown }).code);
+  expect(codes).toEqual(Array.from({ length: 8 }, () => 'durability_not_confirmed'));
+  // One every 250 ms is what is left where both masters share a lane. One may be a pause of the machine's.
+  expect(took.filter((ms) => ms > 200).length).toBeLessThan(2);
 });

@@ -5,7 +5,8 @@ import { DurableConnections } from '../src/durable-connections.ts';
 
 it('lends a connection that came back before one that is slow to open', async (t) => {
   const [served, silent] = [await testServer(t), await testServer(t)];
-  await silent.kill();
+  // Not killed: its port would be free for a server of another test.
+  silent.pause();
   const opened = [served, silent].map(({ config }) => {
     const client = connect({ config, profile: 'proof', name: 'test' });
     t.onTestFinished(() => client.disconnect());
@@ -13,14 +14,17 @@ it('lends a connection that came back before one that is slow to open', async (t
   }) as [RedisClient, RedisClient];
   await untilReady(opened[0], 5_000);
   const [first] = opened;
-  const connections = new DurableConnections(() => opened.shift() as RedisClient);
+  const connections = new DurableConnections({
+    client: first,
+    open: () => opened.shift() as RedisClient,
+  });
   let release = () => {};
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });
 
-  const holding = connections.use(() => held);
-  const lent = connections.use(async (client) => client);
+  const holding = connections.use('key', () => held);
+  const lent = connections.use('key', async (client) => client);
   release();
   await holding;
 

@@ -17,3 +17,4 @@ export { PROOFS, type Proof, type ProvenWrite, type ProvenWriteOptions, writePro
 export { type Hearing, hear, publish, publishCommand, subscribe, unsubscribe } from './pubsub.ts';
 export { mastersOf, scanKeys, scanPage, unlinkByPrefix, unlinkKeys } from './scan.ts';
 export { defineScript, type Script, type ScriptInput, type ScriptValue } from './script.ts';
+export { masterOf } from './slots.ts';
