@@ -15,6 +15,7 @@ interface Opened {
   lentAt: Set<string | undefined>;
   /** It serves, or has had its time for that. */
   isOpen: boolean;
+  opening: Promise<void>;
 }
 
 export class DurableConnections {
@@ -43,7 +44,7 @@ export class DurableConnections {
    */
   async use<T>(key: string, work: (client: RedisClient) => Promise<T>): Promise<T> {
     const master = masterOf(this.#client, key);
-    const lent = this.#lend(master) ?? (await this.#opening(master));
+    const lent = this.#lend(master) ?? (await this.#openFor(master));
     try {
       return await work(lent.client);
     } finally {
@@ -53,12 +54,27 @@ export class DurableConnections {
   }
 
   #lend(master: string | undefined): Opened | undefined {
-    const free = this.#opened.find(({ isOpen, lentAt }) => isOpen && !lentAt.has(master));
+    const open = this.#opened.filter(({ isOpen, lentAt }) => isOpen && !lentAt.has(master));
+    // One that does not serve is left alone while others do: it would be back first, having failed first.
+    const free = open.find(({ client }) => client.status === 'ready') ?? open[0];
     free?.lentAt.add(master);
     return free;
   }
 
-  async #opening(master: string | undefined): Promise<Opened> {
+  async #openFor(master: string | undefined): Promise<Opened> {
+    // What is being opened for one master will serve another as well.
+    const made = this.#opened.find(({ lentAt }) => !lentAt.has(master)) ?? this.#make();
+    made.lentAt.add(master);
+    await made.opening;
+    if (made.client.status === 'ready') return made;
+    // One that serves and came back meanwhile goes first; else the new one says itself why it does not.
+    const returned = this.#lend(master);
+    if (!returned) return made;
+    made.lentAt.delete(master);
+    return returned;
+  }
+
+  #make(): Opened {
     if (!this.#open) {
       throw new DomainError<JobsErrorCode>(
         'durability_unavailable',
@@ -70,17 +86,16 @@ export class DurableConnections {
       const message = `All ${MAX_CONNECTIONS} connections that prove writes are in use.`;
       throw new DomainError<JobsErrorCode>('overloaded', message, { details: { outcome: 'not_attempted' } });
     }
-    const made: Opened = { client: this.#open(), lentAt: new Set([master]), isOpen: false };
+    const client = this.#open();
+    const made: Opened = {
+      ...{ client, lentAt: new Set(), isOpen: false },
+      opening: untilReady(client, OPENING_MS)
+        .catch(() => undefined)
+        .then(() => {
+          made.isOpen = true;
+        }),
+    };
     this.#opened = [...this.#opened, made];
-    const isReady = await untilReady(made.client, OPENING_MS).then(
-      () => true,
-      () => false,
-    );
-    made.isOpen = true;
-    // One that serves and came back meanwhile goes first; else the new one says itself why it does not.
-    const returned = isReady ? undefined : this.#lend(master);
-    if (!returned) return made;
-    made.lentAt.delete(master);
-    return returned;
+    return made;
   }
 }
