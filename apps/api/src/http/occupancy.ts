@@ -1,10 +1,12 @@
 /**
- * This file owns how many requests are worked on at once. What comes beyond is sent away before anything is done for it, so
- * that those let in are served as fast as ever and memory stays bounded; Redis hears nothing of the rest.
+ * This file owns whom a full server sends away: before anything is done for them, so that those let in are answered in time
+ * and memory stays bounded; Redis hears nothing of the rest.
+ *
+ * A server whose Redis is slow fills up with requests that are worked on. One whose CPU is the bound never does, because
+ * what it cannot begin waits: there, how long the first of that line has waited says that it is full.
  */
 import type { RouteDeclaration } from '@sluice/contract';
 import { BodyRoom } from './body-room.ts';
-import { Capacity } from './capacity.ts';
 import type { Exchange } from './exchange.ts';
 import { failure } from './failure.ts';
 import { OVERLOADED } from './overload.ts';
@@ -15,9 +17,13 @@ import { Turns } from './turns.ts';
 
 /** Whoever asks whether we live must hear it, however full we are. */
 const ALWAYS_LET_IN = 'operations';
+/** Who has just come would wait longer still, and is promised an answer in 2 s. */
+const MAX_WAIT_MS = 250;
+/** So few are let in however long they wait: a large request or two are not a crowd. */
+const FEW = 16;
 export class Occupancy {
   readonly bodies: BodyRoom;
-  readonly #capacity: Capacity;
+  readonly #max: number;
   readonly #turns = new Turns();
   #running = 0;
   #shed = 0;
@@ -28,7 +34,7 @@ export class Occupancy {
    */
   constructor({ max, maxBodyBytes }: { max: number; maxBodyBytes: number }) {
     this.bodies = new BodyRoom({ max: maxBodyBytes });
-    this.#capacity = new Capacity({ max });
+    this.#max = max;
   }
 
   /** Requests sent away since the start. */
@@ -40,30 +46,33 @@ export class Occupancy {
     return this.#running;
   }
 
-  /** How many it may work on, just now. */
-  get limit(): number {
-    return this.#capacity.limit;
+  /** Of those worked on: how many wait for a turn of the event loop. */
+  get waiting(): number {
+    return this.#turns.waiting;
   }
 
   /** False: sent away, and answered already. */
   hasRoom(exchange: Exchange, { tag }: RouteDeclaration): boolean {
-    if (this.#running < this.#capacity.limit || tag === ALWAYS_LET_IN) return true;
+    if (!this.#isFull() || tag === ALWAYS_LET_IN) return true;
     this.#shed += 1;
     const requestId = requestIdOf(exchange.header('x-request-id'));
     exchange.answer(withCommonHeaders(failure(OVERLOADED, requestId).reply, requestId));
     return false;
   }
 
+  #isFull(): boolean {
+    if (this.#running >= this.#max) return true;
+    return this.#turns.waiting > FEW && this.#turns.waitMs > MAX_WAIT_MS;
+  }
+
   /** Counts `work` until it has ended, unless its route waits by design. Rejects as `work` does. */
   async hold(exchange: Exchange, route: RouteDeclaration, work: () => Promise<void>): Promise<void> {
     if (isWaiting(exchange, route)) return await work();
     this.#running += 1;
-    this.#capacity.begin();
     try {
       await this.#turns.begin(work);
     } finally {
       this.#running -= 1;
-      this.#capacity.end();
     }
   }
 }
