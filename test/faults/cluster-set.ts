@@ -1,11 +1,12 @@
 /** This file owns a Redis Cluster of three masters and three replicas, each on a machine of its own, and what its nodes say of it. */
 import { join } from 'node:path';
-import type { ClusterConfig } from '@sluice/config';
+import { type ClusterConfig, Secret } from '@sluice/config';
+import { ADMIN_PASSWORD, argumentsOf, guardedServer, PRODUCT_ENTRY } from '@sluice/redis/testing';
 import { until } from '../e2e/product.ts';
 import type { Run } from './case.ts';
 import { Network } from './network.ts';
 import { clusterCli, redisCli } from './redis-cli.ts';
-import { RedisServer, type Topology, untilServing } from './topology.ts';
+import { RedisServer, refuseNothing, type Topology, untilServing } from './topology.ts';
 
 export const NODE_TIMEOUT_MS = 2_000;
 const PORT = 6_379;
@@ -46,6 +47,7 @@ export async function clusterSet(run: Run): Promise<ClusterSet> {
         ...['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec', '--protected-mode', 'no'],
         ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
         ...['--cluster-require-full-coverage', 'no', '--repl-diskless-sync-delay', '0'],
+        ...argumentsOf(guardedServer({ prefix: 'dreamfactory' })),
       ],
     });
     servers.push(server);
@@ -57,7 +59,7 @@ export async function clusterSet(run: Run): Promise<ClusterSet> {
   const config: ClusterConfig = {
     kind: 'cluster',
     nodes: servers.map(({ host, port }) => ({ host, port })),
-    ...{ username: undefined, password: undefined, tls: undefined },
+    ...{ username: undefined, password: new Secret(ADMIN_PASSWORD), tls: undefined },
   };
   const anyServer = () => {
     const server = servers.find(({ isRunning }) => isRunning);
@@ -81,7 +83,7 @@ export async function clusterSet(run: Run): Promise<ClusterSet> {
   };
   const set: ClusterSet = {
     name: 'Cluster: 3 masters, 3 replicas, node timeout 2 s, appendfsync everysec',
-    variables: { REDIS_CLUSTER_NODES: addresses.join() },
+    variables: { REDIS_CLUSTER_NODES: addresses.join(), ...PRODUCT_ENTRY },
     config,
     ...{ nodes: servers, servers, newServer, members, masters },
     untilServing: (timeoutMs) => untilServing(config, timeoutMs),
@@ -90,6 +92,7 @@ export async function clusterSet(run: Run): Promise<ClusterSet> {
       void (await until(() => isWhole().catch(() => undefined), timeoutMs, 200)),
   };
   await set.untilWhole();
+  refuseNothing(run, () => servers);
   return set;
 }
 

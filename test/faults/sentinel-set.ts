@@ -1,12 +1,21 @@
 /** This file owns a Sentinel set: a master and two replicas watched by three Sentinels, each on a machine of its own. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SentinelConfig } from '@sluice/config';
+import { Secret, type SentinelConfig } from '@sluice/config';
+import {
+  ADMIN_PASSWORD,
+  argumentsOf,
+  guardedSentinel,
+  guardedServer,
+  PRODUCT_ENTRY,
+  PRODUCT_PASSWORD,
+  PRODUCT_USER,
+} from '@sluice/redis/testing';
 import { until } from '../e2e/product.ts';
 import type { Run } from './case.ts';
 import { type Machine, Network } from './network.ts';
 import { redisCli } from './redis-cli.ts';
-import { RedisServer, type Topology, untilServing } from './topology.ts';
+import { RedisServer, refuseNothing, type Topology, untilServing } from './topology.ts';
 
 export const DOWN_AFTER_MS = 2_000;
 export const MAX_LAG_SECONDS = 2;
@@ -46,6 +55,7 @@ export async function sentinelSet(run: Run): Promise<SentinelSet> {
           ...['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec', '--protected-mode', 'no'],
           ...['--min-replicas-to-write', '1', '--min-replicas-max-lag', String(MAX_LAG_SECONDS)],
           ...['--repl-diskless-sync-delay', '0'],
+          ...argumentsOf(guardedServer({ prefix: 'dreamfactory' })),
           ...(first ? ['--replicaof', first.host, String(first.port)] : []),
         ],
       }),
@@ -63,6 +73,7 @@ export async function sentinelSet(run: Run): Promise<SentinelSet> {
       `sentinel monitor ${NAME} ${first.host} ${first.port} 2`,
       `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}`,
       `sentinel failover-timeout ${NAME} 10000`,
+      ...guardedSentinel(NAME),
     ];
     await writeFile(file, `${lines.join('\n')}\n`);
     const settings = ['--sentinel', '--protected-mode', 'no'];
@@ -76,8 +87,8 @@ export async function sentinelSet(run: Run): Promise<SentinelSet> {
   const config: SentinelConfig = {
     ...{ kind: 'sentinel', master: NAME, database: 0 },
     sentinels: sentinels.map(({ host, port }) => ({ host, port })),
-    ...{ username: undefined, password: undefined, tls: undefined },
-    ...{ sentinelUsername: undefined, sentinelPassword: undefined },
+    ...{ username: undefined, password: new Secret(ADMIN_PASSWORD), tls: undefined },
+    ...{ sentinelUsername: undefined, sentinelPassword: new Secret(ADMIN_PASSWORD) },
   };
   const addressSaid = async (sentinel: RedisServer) =>
     (await redisCli(sentinel, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME).catch(() => '')).split('\n')[0];
@@ -103,6 +114,9 @@ export async function sentinelSet(run: Run): Promise<SentinelSet> {
       REDIS_SENTINEL_HOST: sentinels.map(({ host }) => host).join(),
       REDIS_SENTINEL_PORT: String(SENTINEL_PORT),
       REDIS_SENTINEL_MASTER: NAME,
+      REDIS_SENTINEL_USERNAME: PRODUCT_USER,
+      REDIS_SENTINEL_PASSWORD: PRODUCT_PASSWORD,
+      ...PRODUCT_ENTRY,
     },
     config,
     ...{ nodes: [...servers, ...sentinels], servers, sentinels, network, master },
@@ -122,5 +136,6 @@ export async function sentinelSet(run: Run): Promise<SentinelSet> {
       void (await until(() => isWhole().catch(() => undefined), timeoutMs, 100)),
   };
   await set.untilWhole();
+  refuseNothing(run, () => set.nodes);
   return set;
 }

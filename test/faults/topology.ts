@@ -138,12 +138,7 @@ export async function singleServer(
     ...{ host: server.host, port: server.port, database: 0 },
     ...{ username: undefined, password: new Secret(ADMIN_PASSWORD), tls: undefined },
   };
-  const refusals = new Refusals(config);
-  t.onTestFinished(async () => {
-    server.thaw();
-    if (server.isRunning) await refusals.collect();
-    refusals.assertNone();
-  });
+  refuseNothing(t, () => [server]);
   return {
     name: `redis-server, appendfsync ${fsync}`,
     variables: { REDIS_URL: productUrl(server.port, server.host) },
@@ -152,6 +147,22 @@ export async function singleServer(
     server,
     untilServing: (timeoutMs) => untilServing(config, timeoutMs),
   };
+}
+
+/** A case fails in which one of these has refused the product anything; what a node saw before a `kill -9` is not known. */
+export function refuseNothing(t: Cleaner, nodesOf: () => readonly RedisNode[]): void {
+  t.onTestFinished(async () => {
+    for (const node of nodesOf()) {
+      node.thaw();
+      if (!node.isRunning) continue;
+      const refusals = new Refusals({
+        ...{ kind: 'standalone', host: node.host, port: node.port, database: 0 },
+        ...{ username: undefined, password: new Secret(ADMIN_PASSWORD), tls: undefined },
+      });
+      await refusals.collect();
+      refusals.assertNone();
+    }
+  });
 }
 
 /** Resolves when a client of ours is ready: Redis is there, and has loaded its data. */
