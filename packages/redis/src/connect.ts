@@ -186,7 +186,8 @@ function open({ config, profile }: ConnectOptions, options: PlainOptions): Redis
         slotsRefreshTimeout: 2_000,
         // Each is a tenth of a second's wait: for whoever never gives up, until the failover or the move of slots is over.
         maxRedirections: enableOfflineQueue === false ? REQUEST_MAX_REDIRECTIONS : Number.POSITIVE_INFINITY,
-        shardedSubscribers: true,
+        // Of no other: each news of the slots costs it some ten milliseconds, and bad times are full of news.
+        shardedSubscribers: profile === 'subscriber',
         // A subscriber asks for nothing, so that no answer tells it that another master has its topics now. A node that has
         // left the Cluster and still answers says CLUSTERDOWN for ever, and has to be asked about no more.
         ...(profile !== 'worker' && { slotsRefreshInterval: SLOTS_REFRESH_MS }),

@@ -57,6 +57,7 @@ export async function writeProven(client: RedisClient, options: ProvenWriteOptio
     ways.push(way);
   }
   const deadline = performance.now() + options.timeoutMs;
+  let hasLooked = false;
   for (;;) {
     const leftMs = Math.max(MIN_WAIT_MS, Math.round(deadline - performance.now()));
     const { result, slot } = await send(client, { ...options, timeoutMs: leftMs }, ways);
@@ -64,7 +65,9 @@ export async function writeProven(client: RedisClient, options: ProvenWriteOptio
     if (slot === undefined || isLate || !(client instanceof Cluster)) return result;
     // ioredis follows a slot only when a whole pipeline was sent the wrong way, and WAIT goes no way.
     if (slot === 'moved') await findSlots(client);
-    else await new Promise((resolve) => setTimeout(resolve, SLOT_PAUSE_MS));
+    // A node that knows less than others sends back to where we come from.
+    if (slot === 'moving' || hasLooked) await new Promise((resolve) => setTimeout(resolve, SLOT_PAUSE_MS));
+    hasLooked = true;
   }
 }
 
