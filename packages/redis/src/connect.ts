@@ -193,6 +193,9 @@ function open({ config, profile }: ConnectOptions, options: PlainOptions): Redis
         ...(profile !== 'worker' && { slotsRefreshInterval: SLOTS_REFRESH_MS }),
         // A command that may have run is not sent again on behalf of a caller who waits; one that was refused is.
         ...(enableOfflineQueue === false && {
+          // It asks a node at random, and takes one that is not connected yet, or is away, for a Cluster that is: all other
+          // connections are closed then, and made anew (ioredis 6.0.0). `untilReady` waits for the masters instead.
+          enableReadyCheck: false,
           retryDelayOnFailover: 0,
           retryDelayOnClusterDown: REQUEST_CLUSTER_DOWN_DELAY_MS,
         }),

@@ -53,6 +53,20 @@ describe('a Cluster', () => {
       .poll(() => Promise.all([client.get('b'), client.get('c')]).catch(() => 'refused'), { timeout: 5_000 })
       .toEqual(['x', 'x']);
   });
+
+  test('is entered at once by each of many clients', { timeout: 60_000 }, async (t) => {
+    const { config } = await testCluster(t, { isAnyKey: true });
+
+    for (let turn = 0; turn < 300; turn += 1) {
+      const client = connect({ config, profile: 'request', name: 'test' });
+      const startedAt = performance.now();
+      await untilReady(client, 5_000);
+      const tookMs = performance.now() - startedAt;
+      await close(client, 100);
+      // One that is closed and made anew while it connects takes 700 at least.
+      expect(tookMs).toBeLessThan(650);
+    }
+  });
 });
 
 describe('a Cluster that a node has left', () => {
