@@ -36,9 +36,11 @@ describe('headers', () => {
 
     fc.assert(
       fc.property(fc.dictionary(text, text, { maxKeys: 3, noNullPrototype: true }), (headers) => {
-        if (!accepts(headersSchema, headers)) return;
+        // As they are sent: a member `__proto__` is none of them.
+        const { data } = headersSchema.safeParse(headers);
+        if (!data) return;
         accepted += 1;
-        for (const [name, value] of Object.entries(headers)) {
+        for (const [name, value] of Object.entries(data)) {
           validateHeaderName(name);
           validateHeaderValue(name, value);
           expect(value).not.toMatch(/[\r\n\0]/);

@@ -60,6 +60,10 @@ async function replicaOf(
   await expect
     .poll(async () => await client.info('replication'), { timeout: 10_000 })
     .toContain('state=online');
+  // The file of a new replica begins with all it was sent, and is not done when the replica is.
+  await expect
+    .poll(async () => await replica.admin().info('persistence'), { timeout: 10_000 })
+    .toMatch(/aof_rewrite_in_progress:0.*aof_rewrite_scheduled:0/s);
   return replica;
 }
 
