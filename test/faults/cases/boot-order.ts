@@ -10,6 +10,7 @@ const QUEUE = 'boot';
 const SERVED_LIMIT_MS = 1_000;
 const ALIVE_LIMIT_MS = 10_000;
 const KEYS = 10_000;
+const FILL = `for n = 1, ARGV[1] do redis.call('SET', 'fill:' .. n, string.rep('x', 100)) end`;
 
 export const bootOrder: FaultCase = {
   id: 'F-08',
@@ -28,7 +29,7 @@ async function bootWithoutRedis(run: Run): Promise<Outcome> {
   const topology = await singleServer(run, {
     folder: run.folder,
     fsync: 'everysec',
-    settings: ['--enable-debug-command', 'yes', '--loading-process-events-interval-bytes', '1024'],
+    settings: ['--loading-process-events-interval-bytes', '1024'],
   });
   const { server } = topology;
   await server.kill();
@@ -78,7 +79,7 @@ async function bootWithoutRedis(run: Run): Promise<Outcome> {
   await serving('after Redis came');
 
   await withClient(topology.config, async (client) => {
-    await client.call('DEBUG', 'POPULATE', KEYS, 'fill', 100);
+    await client.eval(FILL, 0, KEYS);
     await client.call('BGREWRITEAOF');
     while (!/aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0/.test(await client.info('persistence')))
       await sleep(50);
