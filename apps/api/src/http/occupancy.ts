@@ -15,12 +15,13 @@ import { requestIdOf } from './request-id.ts';
 import { rawQuery } from './target.ts';
 import { Turns } from './turns.ts';
 
-/** Whoever asks whether we live must hear it, however full we are. */
+/** Whoever asks whether we live must hear it, and soon, however full we are. */
 const ALWAYS_LET_IN = 'operations';
 /** Who has just come would wait longer still, and is promised an answer in 2 s. */
 const MAX_WAIT_MS = 250;
 /** So few are let in however long they wait: a large request or two are not a crowd. */
 const FEW = 16;
+
 export class Occupancy {
   readonly bodies: BodyRoom;
   readonly #max: number;
@@ -70,7 +71,7 @@ export class Occupancy {
     if (isWaiting(exchange, route)) return await work();
     this.#running += 1;
     try {
-      await this.#turns.begin(work);
+      await (route.tag === ALWAYS_LET_IN ? work() : this.#turns.begin(work));
     } finally {
       this.#running -= 1;
     }

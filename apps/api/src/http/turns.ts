@@ -13,6 +13,7 @@ export class Turns {
   readonly #line: number[] = [];
   /** `undefined`: nothing has been begun in this turn. */
   #beganAt: number | undefined;
+  /** In this turn. */
   #begun = 0;
   #mayBegin = Number.POSITIVE_INFINITY;
   /** Most of a request may be done in another turn, when Redis has answered: so the length of a turn decides what the next begins. */
