@@ -95,13 +95,13 @@ async function tryScan(client: RedisClient, keys: DoctorKeys): Promise<void> {
 
 /** A message to ourselves, over a second connection. */
 async function tryRoundTrip(client: RedisClient, config: RedisConfig, { topic }: DoctorKeys): Promise<void> {
-  const subscriber = connect({ config, profile: 'request', name: 'doctor-subscriber' });
+  const subscriber = connect({ config, profile: 'subscriber', name: 'doctor-subscriber' });
   try {
     await untilReady(subscriber, READY_DEADLINE_MS);
     const arrived = new Promise<void>((resolve) => {
       hear(subscriber, { onMessage: () => resolve(), onInterruption: () => undefined });
     });
-    await subscribe(subscriber, topic);
+    await within(subscribe(subscriber, topic), ROUND_TRIP_MS);
     await publish(client, topic, 'x');
     await within(arrived, ROUND_TRIP_MS);
   } finally {
