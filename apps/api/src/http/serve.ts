@@ -9,6 +9,7 @@ import type { Call, Handler, Principal } from './call.ts';
 import type { Exchange } from './exchange.ts';
 import { failure } from './failure.ts';
 import { InputCheck } from './input-check.ts';
+import { OVERLOADED } from './overload.ts';
 import { type Reply, withCommonHeaders } from './reply.ts';
 import { requestIdOf } from './request-id.ts';
 import type { RawParams } from './router.ts';
@@ -115,6 +116,8 @@ export async function serve(
   let unexpected: unknown;
   let reply: Reply;
   try {
+    // Whoever has waited that long hears no answer in time, so that none is worked for.
+    if (leftMs <= 0) throw OVERLOADED;
     let stranger: unknown;
     try {
       principal = declaration.access === 'public' ? NOBODY : door.authenticate(exchange);
