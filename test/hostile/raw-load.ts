@@ -38,11 +38,6 @@ export class RawPool {
     }
   }
 
-  /** How many connections wait for a request. */
-  get idle(): number {
-    return this.#idle.length;
-  }
-
   /** Calls `over` once: with the answer, or with `undefined` when the connection ended or `timeoutMs` passed without one. */
   send(request: Buffer, timeoutMs: number, over: (answer: RawAnswer | undefined) => void): void {
     // The one that has rested longest, before the API closes it.
